@@ -1,0 +1,1 @@
+"""Flows, signed flow tokens and who came back where (RFC 5626, RFC 3327)."""

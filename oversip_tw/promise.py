@@ -1,0 +1,117 @@
+"""Waiting without an event loop: a value that comes later, and the coroutine that waits for it.
+
+The rooms below ``transport`` know neither Twisted nor asyncio, yet some of what they ask for may take time (a store, a
+name server, a user's hook). Such a port is ``async def``. A `Task` drives the coroutine: it runs at once, in the
+caller's own stack, up to the first thing that is not ready. With a memory store nothing ever waits and the answer leaves
+in the same call. A coroutine may await a `Promise` or anything with a Deferred's ``addCallbacks`` and ``cancel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Failed = Callable[[BaseException], None]
+
+
+class Cancelled(BaseException):  # noqa: N818 - a signal, as GeneratorExit is, and no error
+    """Thrown into a coroutine whose result nobody wants any more; ``except Exception`` does not catch it."""
+
+
+class Promise(Generic[T]):
+    """A value that comes later. Await it from any number of coroutines; whatever comes first counts."""
+
+    __slots__ = ("_error", "_value", "_waiting", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._waiting: list[Callable[[], None]] = []
+
+    def resolve(self, value: T) -> None:
+        """Hand ``value`` to everybody who waits. A second call changes nothing."""
+        if not self.done:
+            self._value = value
+            self._settle()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise ``error`` in everybody who waits. A second call changes nothing."""
+        if not self.done:
+            self._error = error
+            self._settle()
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once the promise is settled, at once if it is."""
+        if self.done:
+            callback()
+        else:
+            self._waiting.append(callback)
+
+    def _settle(self) -> None:
+        self.done = True
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def __await__(self) -> Generator[Promise[T], None, T]:
+        if not self.done:
+            yield self
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]  # settled without error: this is the T it was given
+
+
+class Task:
+    """A coroutine on its way. ``failed`` hears of every exception that escapes it."""
+
+    __slots__ = ("_coroutine", "_failed", "_waits_for", "done")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], failed: Failed) -> None:
+        self.done = False
+        self._coroutine = coroutine
+        self._failed = failed
+        self._waits_for: Any = None
+        self._step(None, None)
+
+    def cancel(self) -> None:
+        """Stop waiting and throw `Cancelled` into the coroutine. Harmless on one that has ended."""
+        if self.done:
+            return
+        waited, self._waits_for = self._waits_for, None
+        self._step(None, Cancelled())
+        if waited is not None and not isinstance(waited, Promise):
+            waited.cancel()
+
+    def _step(self, value: Any, error: BaseException | None) -> None:
+        try:
+            waits_for = self._coroutine.send(value) if error is None else self._coroutine.throw(error)
+        except (StopIteration, Cancelled):
+            self.done = True
+        except Exception as escaped:
+            self.done = True
+            self._failed(escaped)
+        else:
+            self._wait(waits_for)
+
+    def _wait(self, waits_for: Any) -> None:
+        self._waits_for = waits_for
+        if isinstance(waits_for, Promise):
+            # The promise hands out its value itself, when the coroutine asks again.
+            waits_for.when_done(lambda: self._resume(waits_for, None, None))
+        else:
+            waits_for.addCallbacks(
+                lambda result: self._resume(waits_for, result, None),
+                lambda failure: self._resume(waits_for, None, failure.value),
+            )
+
+    def _resume(self, waited: Any, value: Any, error: BaseException | None) -> None:
+        if self._waits_for is waited:
+            self._waits_for = None
+            self._step(value, error)
+
+
+def spawn(coroutine: Coroutine[Any, Any, None], failed: Failed) -> Task:
+    """Run ``coroutine`` now, as far as it gets; ``failed`` is called with what escapes it, `Cancelled` excepted."""
+    return Task(coroutine, failed)

@@ -1,0 +1,1 @@
+"""From a URI to ordered targets (RFC 3263)."""

@@ -1,0 +1,1 @@
+"""Twisted adapters: sockets to flows."""
