@@ -1,0 +1,28 @@
+"""The typed configuration: a TOML file becomes frozen values, or a list of everything that is wrong with it."""
+
+from oversip_tw.config.errors import ConfigError, Mistake
+from oversip_tw.config.listen import Listen
+from oversip_tw.config.load import default, load, loads
+from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.sections import Auth, Config, Dns, Logs, Registrar, Store
+
+__all__ = [
+    "Auth",
+    "Config",
+    "ConfigError",
+    "Dns",
+    "Limits",
+    "Listen",
+    "Logs",
+    "Mistake",
+    "Profile",
+    "Registrar",
+    "Route",
+    "Store",
+    "Timers",
+    "Trusted",
+    "default",
+    "load",
+    "loads",
+]

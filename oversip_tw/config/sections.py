@@ -1,0 +1,168 @@
+"""The configuration file as a whole, every option with its default and its meaning.
+
+The reference in docs/reference/configuration.md and etc/oversip.toml are made from these classes (`make reference`); a
+test keeps them equal. A default of None is made up at start-up, as the text of the option says.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from attrs import field, frozen
+
+from oversip_tw.config.about import about
+from oversip_tw.config.errors import Wrong
+from oversip_tw.config.listen import Listen
+from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.values import (
+    Choice,
+    ClassName,
+    Count,
+    Domain,
+    IPAddress,
+    NewFile,
+    Seconds,
+    Span,
+    WholeSeconds,
+)
+
+Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
+
+
+@frozen
+class Store:
+    """Where users and bindings are kept."""
+
+    kind: Annotated[str, Choice(("sqlite", "memory"))] = field(
+        default="sqlite", metadata=about('"memory" forgets everything when the server stops, its users too.')
+    )
+    path: NewFile | None = field(
+        default=None, metadata=about("The SQLite file. Default: `oversip.sqlite` in `state_dir`.", "oversip.sqlite")
+    )
+    commit_delay: Span = field(
+        default=0.003, metadata=about("How long a change waits for others, to reach the disk together; seconds.")
+    )
+
+
+@frozen
+class Registrar:
+    """How users are registered (RFC 3261 §10)."""
+
+    min_expires: WholeSeconds = field(
+        default=60, metadata=about("A shorter life of a binding is refused: 423 with Min-Expires.")
+    )
+    max_expires: WholeSeconds = field(default=3600, metadata=about("A longer life of a binding is cut down to this."))
+    default_expires: WholeSeconds = field(
+        default=3600, metadata=about("How long a binding lives whose phone does not say.")
+    )
+    max_bindings: Count = field(default=10, metadata=about("Bindings of one user at a time."))
+    when_full: Annotated[str, Choice(("replace", "refuse"))] = field(
+        default="replace",
+        metadata=about('One binding too many: "replace" a dead one, else the oldest; or "refuse" it with 403.'),
+    )
+    lost_for: Seconds = field(
+        default=120.0,
+        metadata=about(
+            "How long a WebSocket, TCP or TLS binding that was loaded at start-up waits for its phone to come back."
+        ),
+    )
+    flow_timer: WholeSeconds = field(
+        default=120, metadata=about("Flow-Timer for phones with `outbound`: how often they should send a keep-alive.")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not self.min_expires <= self.default_expires <= self.max_expires:
+            raise Wrong("must hold min_expires <= default_expires <= max_expires")
+
+
+@frozen
+class Auth:
+    """Who has to prove who they are, and how."""
+
+    algorithms: tuple[Algorithm, ...] = field(
+        default=("MD5",),
+        metadata=about(
+            "The digest algorithms to offer, in this order. Browser phones read only the first and know only MD5."
+        ),
+    )
+    inbound: Annotated[str, Choice(("closed", "open"))] = field(
+        default="closed",
+        metadata=about('Calls of foreign domains to our users: "closed" to all but trusted peers, or "open".'),
+    )
+    outbound: Annotated[str, Choice(("deny", "open"))] = field(
+        default="deny",
+        metadata=about('Calls of our users to foreign domains that no `[[route]]` names: "deny" (403) or "open".'),
+    )
+    nonce_life: Seconds = field(
+        default=300.0, metadata=about("How long a nonce is good for; phones then take a new one by themselves.")
+    )
+    failures: Count = field(
+        default=10, metadata=about("Wrong passwords of one user from one address, per minute, that are answered.")
+    )
+    failures_per_address: Count = field(default=30, metadata=about("The same for all users of one address."))
+    hold_off: Seconds = field(default=300.0, metadata=about("How long logins from there are refused then."))
+
+
+@frozen
+class Dns:
+    """How names are looked up."""
+
+    servers: tuple[IPAddress, ...] = field(
+        default=(), metadata=about("Name servers. Default: those of /etc/resolv.conf.", ["192.0.2.53"])
+    )
+    hosts: bool = field(default=True, metadata=about("Read /etc/hosts first."))
+
+
+@frozen
+class Logs:
+    """What is written to the log (standard error, or twistd's log)."""
+
+    messages: bool = field(
+        default=False, metadata=about("Write every SIP message, with credentials blacked out. Slow.")
+    )
+    level: Annotated[str, Choice(("debug", "info", "warn", "error"))] = field(
+        default="info", metadata=about("The least important lines to write.")
+    )
+
+
+@frozen
+class Config:
+    """Everything the server can be told. Relative file names start at the folder of the configuration file."""
+
+    domains: tuple[Domain, ...] = field(
+        default=(), metadata=about("The domains whose users are ours. Default: the host name.", ["example.org"])
+    )
+    aliases: tuple[Domain, ...] = field(
+        default=(),
+        metadata=about("Further names that a Route or a Request-URI may call this server by.", ["sip.example.org"]),
+    )
+    state_dir: NewFile | None = field(
+        default=None,
+        metadata=about(
+            "Where keys and the store live. Default: `/var/lib/oversip` for root, else `$XDG_STATE_HOME/oversip`.",
+            "/var/lib/oversip",
+        ),
+    )
+    hooks: ClassName | None = field(
+        default=None, metadata=about('Your own code: "module:Class", see the reference of hooks.', "my_hooks:Hooks")
+    )
+    listen: tuple[Listen, ...] = ()
+    store: Store = field(factory=Store)
+    registrar: Registrar = field(factory=Registrar)
+    auth: Auth = field(factory=Auth)
+    trusted: tuple[Trusted, ...] = ()
+    route: tuple[Route, ...] = ()
+    profile: tuple[Profile, ...] = ()
+    limits: Limits = field(factory=Limits)
+    timers: Timers = field(factory=Timers)
+    dns: Dns = field(factory=Dns)
+    log: Logs = field(factory=Logs)
+
+    def __attrs_post_init__(self) -> None:
+        names = [profile.name for profile in self.profile]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            raise Wrong(f'two profiles are named "{name}"')
+        for number, route in enumerate(self.route, 1):
+            if route.profile is not None and route.profile not in names:
+                raise Wrong(f'route[{number}].profile: no profile is named "{route.profile}"')
