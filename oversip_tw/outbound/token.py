@@ -1,0 +1,141 @@
+"""Signed flow tokens (RFC 5626 §5.2): the user part by which our own Path and Record-Route find a flow again.
+
+A token reads ``ov`` PURPOSE PAYLOAD MAC, all of it characters that a SIP user part may hold unescaped. PAYLOAD is
+base64url without padding of node id, flow id and binding key. MAC is HMAC-SHA-256 cut to 96 bits, over the *text* so
+far (no second spelling of a payload verifies) and, for Record-Route, over Call-ID and From tag of the request it
+was put into.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from oversip_tw.sip.errors import SIPError
+
+#: 96 bits: above the 80 that RFC 5626's example uses, and 16 characters exactly, so that no bit of the text is spare
+MAC_OCTETS = 12
+MAC_CHARACTERS = 16
+#: shorter secrets are a mistake in the configuration
+MIN_KEY_OCTETS = 16
+#: length fields are one octet
+MAX_FIELD_OCTETS = 255
+#: three fields of at most 255 octets do not make a longer text; whatever is longer is no token of ours
+MAX_TOKEN_CHARACTERS = 1100
+
+_SHAPE = re.compile(r"ov[pr][A-Za-z0-9_-]{20,}", re.ASCII)
+
+
+class Purpose(Enum):
+    """What a token may be used for; the letter stands in the token and is signed with it."""
+
+    PATH = "p"
+    RECORD_ROUTE = "r"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a verified token says. It names a flow and authorises nothing else."""
+
+    purpose: Purpose
+    #: the node that holds the flow
+    node: str
+    #: `interfaces.Flow.id`, or the packed address of a hop (`flow_id.unpack_hop`)
+    flow_id: bytes
+    #: what finds the binding when the flow is gone; b"" = no carry-over and no wait
+    binding_key: bytes
+
+
+class BadToken(SIPError):
+    """No signature of ours stands under this token, or it belongs to another dialog: 403, and nothing leaves."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Bad Flow Token")
+
+
+def is_token(text: str | None) -> bool:
+    """Whether a user part looks like a token. Says nothing about its signature; a user may be called so."""
+    return text is not None and len(text) <= MAX_TOKEN_CHARACTERS and _SHAPE.fullmatch(text) is not None
+
+
+class Tokens:
+    """Makes and reads tokens. The first of ``keys`` signs, any of them verifies (rotation)."""
+
+    __slots__ = ("_macs", "node")
+
+    def __init__(self, keys: Sequence[bytes], node: str) -> None:
+        """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
+        if not keys or any(len(key) < MIN_KEY_OCTETS for key in keys):
+            raise ValueError(f"flow tokens need one key at least, of {MIN_KEY_OCTETS} octets or more")
+        if not 0 < len(node.encode()) <= MAX_FIELD_OCTETS:
+            raise ValueError("the node id has to be 1 to 255 octets long")
+        self.node = node
+        # A keyed hash object is copied per token: cheaper than setting the key up each time.
+        self._macs = tuple(hmac.new(key, digestmod="sha256") for key in keys)
+
+    def path(self, flow_id: bytes, binding_key: bytes = b"") -> str:
+        """The token for a Path (RFC 3327) or Service-Route of ours."""
+        return self._sign(Purpose.PATH, flow_id, binding_key, b"")
+
+    def record_route(self, flow_id: bytes, binding_key: bytes, call_id: str, from_tag: str | None) -> str:
+        """The token for a Record-Route put into the request with that Call-ID and From tag; opens that dialog only."""
+        return self._sign(Purpose.RECORD_ROUTE, flow_id, binding_key, _dialog(call_id, from_tag))
+
+    def read_path(self, text: str) -> Token:
+        """What a Path token says. Raises `BadToken`."""
+        return self._read(Purpose.PATH, text, (b"",))
+
+    def read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
+        """What a Record-Route token says, read from a request with these ids: one of its tags must be the tag it was
+        made with, whichever side sends. Raises `BadToken`, also when there is no To tag (no dialog)."""
+        if to_tag is None:
+            raise BadToken
+        return self._read(Purpose.RECORD_ROUTE, text, (_dialog(call_id, from_tag), _dialog(call_id, to_tag)))
+
+    def _sign(self, purpose: Purpose, flow_id: bytes, binding_key: bytes, context: bytes) -> str:
+        node = self.node.encode()
+        if len(flow_id) > MAX_FIELD_OCTETS or len(binding_key) > MAX_FIELD_OCTETS:
+            raise ValueError("a flow id or binding key is 255 octets at most")
+        fields = b"%c%b%c%b%b" % (len(node), node, len(flow_id), flow_id, binding_key)
+        text = b"ov" + purpose.value.encode() + urlsafe_b64encode(fields).rstrip(b"=")
+        return (text + _mac(self._macs[0], text, context)).decode("ascii")
+
+    def _read(self, purpose: Purpose, text: str, contexts: Sequence[bytes]) -> Token:
+        if not is_token(text) or text[2] != purpose.value:
+            raise BadToken
+        octets = text.encode("ascii")
+        signed, mac = octets[:-MAC_CHARACTERS], octets[-MAC_CHARACTERS:]
+        for keyed in self._macs:
+            for context in contexts:
+                if hmac.compare_digest(_mac(keyed, signed, context), mac):
+                    return _fields(purpose, signed[3:])
+        raise BadToken
+
+
+def _dialog(call_id: str, tag: str | None) -> bytes:
+    """What binds a token to a dialog; the length keeps Call-ID and tag apart."""
+    return f"\0{len(call_id)}\0{call_id}{tag or ''}".encode("utf-8", "surrogateescape")
+
+
+def _mac(keyed: hmac.HMAC, signed: bytes, context: bytes) -> bytes:
+    mac = keyed.copy()
+    mac.update(signed + context)
+    return urlsafe_b64encode(mac.digest()[:MAC_OCTETS])
+
+
+def _fields(purpose: Purpose, encoded: bytes) -> Token:
+    """Take apart what a verified token says. Only a key used for something else too could make this fail."""
+    try:
+        fields = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+        flow = 1 + fields[0]
+        key = flow + 1 + fields[flow]
+        if key > len(fields):
+            raise BadToken
+        return Token(purpose, fields[1:flow].decode(), fields[flow + 1 : key], fields[key:])
+    except (binascii.Error, IndexError, UnicodeDecodeError):
+        raise BadToken from None
