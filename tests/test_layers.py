@@ -41,8 +41,28 @@ ONLY = {
 
 #: all that the core takes from outside the package: no clock, no randomness, no socket, no log
 CORE_LIBRARY = frozenset(
-    ("__future__", "abc", "attr", "attrs", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses")
-    + ("enum", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "re", "struct", "typing")
+    {
+        "__future__",
+        "abc",
+        "attr",
+        "attrs",
+        "base64",
+        "binascii",
+        "bisect",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "enum",
+        "functools",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "ipaddress",
+        "itertools",
+        "re",
+        "struct",
+        "typing",
+    }
 )
 
 
