@@ -1,0 +1,84 @@
+"""What both client transactions have in common (RFC 3261 §17.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import NOBODY, ClientUser
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import ClientKey, Transactions
+
+
+class ClientTransaction:
+    """One request that we sent, and who waits for the responses."""
+
+    __slots__ = ("_data", "client_flow", "flow", "key", "request", "table", "timers", "user")
+
+    def __init__(
+        self,
+        table: Transactions,
+        key: ClientKey,
+        request: Request,
+        flow: Flow,
+        client_flow: bool,
+        user: ClientUser,
+        timers: Timers,
+    ) -> None:
+        self.table = table
+        self.key = key
+        self.timers = timers
+        #: as it is sent, our Via on top
+        self.request = request
+        self._data = request.to_bytes()
+        self.flow = flow
+        #: it goes to a client, which cannot be dialled
+        self.client_flow = client_flow
+        self.user = user
+
+    @property
+    def finished(self) -> bool:
+        """A final response came, or the transaction has ended."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Send the request and start the timers."""
+        raise NotImplementedError
+
+    def start_lost(self) -> None:
+        """The flow is closed already: the user hears of it, but not before it knows this transaction."""
+        raise NotImplementedError
+
+    def answered(self, response: Response) -> None:
+        """A response that belongs to this transaction came."""
+        raise NotImplementedError
+
+    def flow_lost(self, reason: str) -> None:
+        """The request cannot arrive, or its response cannot come. Nothing happens after a final response."""
+        if not self.finished:
+            user = self.user
+            self.terminate()
+            user.failed(self, reason)
+
+    def unreachable(self, reason: str) -> None:
+        """The network says that nobody listens at the peer's address."""
+        raise NotImplementedError
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        raise NotImplementedError
+
+    def _lost_already(self) -> None:
+        self.flow_lost("connection closed")
+
+    def _timed_out(self) -> None:
+        user = self.user
+        self.terminate()
+        user.timed_out(self)
+
+    def _leave(self) -> None:
+        self.user = NOBODY
+        self.table.ended_client(self)

@@ -1,0 +1,162 @@
+"""INVITE client transaction: RFC 3261 §17.1.1, Figure 5, as amended by RFC 6026 §8.4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.hop_by_hop import ack, cancel
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import NOBODY, ClientUser
+from oversip_tw.transaction.wheel import Timer
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import ClientKey, Transactions
+
+
+class State(Enum):
+    """The states of the figure."""
+
+    CALLING = "Calling"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    ACCEPTED = "Accepted"
+    TERMINATED = "Terminated"
+
+
+CALLING, PROCEEDING, COMPLETED, ACCEPTED, TERMINATED = State
+
+
+class InviteClientTransaction(ClientTransaction):
+    """Sends an INVITE, acknowledges a refusal, passes every 2xx on, cancels when told to."""
+
+    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "_interval", "_timer_a", "_timer_b", "state")
+
+    def __init__(
+        self,
+        table: Transactions,
+        key: ClientKey,
+        request: Request,
+        flow: Flow,
+        client_flow: bool,
+        user: ClientUser,
+        timers: Timers,
+    ) -> None:
+        super().__init__(table, key, request, flow, client_flow, user, timers)
+        self.state = CALLING
+        #: the ACK to a refusal, for repetition
+        self._ack = b""
+        #: the headers of a CANCEL that waits for the first provisional response (§9.1)
+        self._cancel_headers: Sequence[tuple[str, str]] | None = None
+        self._cancel_sent = False
+        #: of Timer A
+        self._interval = timers.t1
+        self._timer_a: Timer | None = None
+        #: B in Calling (and after a CANCEL), D in Completed, M in Accepted
+        self._timer_b: Timer | None = None
+
+    @property
+    def finished(self) -> bool:
+        """A final response came, or the transaction has ended."""
+        return self.state is not CALLING and self.state is not PROCEEDING
+
+    def start(self) -> None:
+        """Send the INVITE and start the timers."""
+        after = self.table.wheel.after
+        self._timer_b = after(self.timers.b, self._timed_out)
+        if not self.flow.reliable:
+            self._timer_a = after(self._interval, self._timer_a_fired)
+        self.flow.send(self._data)
+
+    def start_lost(self) -> None:
+        """The flow is closed already: the user hears of it, but not before it knows this transaction."""
+        self._timer_b = self.table.wheel.after(0, self._lost_already)
+
+    def answered(self, response: Response) -> None:
+        """A response came."""
+        status = response.status
+        state = self.state
+        if state is CALLING or state is PROCEEDING:
+            if status < 200:
+                if state is CALLING:
+                    self._proceed()
+            elif status < 300:
+                self._accept()
+            else:
+                user = self.user
+                self._complete(response)
+                user.answered(self, response)
+                return
+            self.user.answered(self, response)
+        elif state is ACCEPTED and 200 <= status < 300:
+            self.user.answered(self, response)
+        elif state is COMPLETED and status >= 300:
+            self.flow.send(self._ack)
+
+    def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Send a CANCEL with these further ``headers`` (Reason), once, as soon as a provisional response has come.
+
+        Nothing is sent when a final response comes first. Afterwards expect `ClientUser.answered` (487, or whatever
+        final response crossed the CANCEL) or `timed_out`.
+        """
+        if self.finished or self._cancel_sent or self._cancel_headers is not None:
+            return
+        self._cancel_headers = headers
+        if self.state is PROCEEDING:
+            self._send_cancel(headers)
+
+    def unreachable(self, reason: str) -> None:
+        """Nobody listens at the peer's address. One that has let it ring is believed to live, unless we cancelled."""
+        if self.state is CALLING or self._cancel_sent:
+            self.flow_lost(reason)
+
+    def _proceed(self) -> None:
+        self._stop_timers()
+        self.state = PROCEEDING
+        if self._cancel_headers is not None:
+            self._send_cancel(self._cancel_headers)
+
+    def _accept(self) -> None:
+        self._stop_timers()
+        self.state = ACCEPTED
+        self._timer_b = self.table.wheel.after(self.timers.m, self.terminate)
+
+    def _complete(self, response: Response) -> None:
+        self._stop_timers()
+        self.state = COMPLETED
+        self._ack = ack(self.request, response).to_bytes()
+        self.flow.send(self._ack)
+        if self.flow.reliable:
+            self.terminate()
+        else:
+            self._timer_b = self.table.wheel.after(self.timers.d, self.terminate)
+
+    def _send_cancel(self, headers: Sequence[tuple[str, str]]) -> None:
+        self._cancel_sent = True
+        # §9.1: no final response within 64*T1 of the CANCEL, and the INVITE counts as cancelled.
+        self._timer_b = self.table.wheel.after(self.timers.b, self._timed_out)
+        self.table.call(cancel(self.request, headers), self.flow, NOBODY, self.timers, client_flow=self.client_flow)
+
+    def _timer_a_fired(self) -> None:
+        self._interval *= 2
+        self._timer_a = self.table.wheel.after(self._interval, self._timer_a_fired)
+        self.flow.send(self._data)
+
+    def _stop_timers(self) -> None:
+        if self._timer_a is not None:
+            self._timer_a.cancel()
+            self._timer_a = None
+        if self._timer_b is not None:
+            self._timer_b.cancel()
+            self._timer_b = None
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        if self.state is not TERMINATED:
+            self.state = TERMINATED
+            self._stop_timers()
+            self._leave()

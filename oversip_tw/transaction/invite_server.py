@@ -1,0 +1,128 @@
+"""INVITE server transaction: RFC 3261 §17.2.1, Figure 7, as amended by RFC 6026 §8.7."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.users import ServerUser
+from oversip_tw.transaction.wheel import Timer
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import Key, Transactions
+
+
+class State(Enum):
+    """The states of the figure."""
+
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    CONFIRMED = "Confirmed"
+    ACCEPTED = "Accepted"
+    TERMINATED = "Terminated"
+
+
+PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = State
+
+
+class InviteServerTransaction(ServerTransaction):
+    """Answers an INVITE: 100 at once, repeats what was said last, waits for the ACK to a refusal."""
+
+    __slots__ = ("_interval", "_last", "_timer_g", "_timer_h", "_was_cancelled", "state")
+
+    def __init__(
+        self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
+    ) -> None:
+        super().__init__(table, key, request, flow, client_flow, user)
+        self.state = PROCEEDING
+        #: the latest response, for repetition
+        self._last = request.response(100).to_bytes()
+        #: of Timer G
+        self._interval = 0.0
+        self._timer_g: Timer | None = None
+        #: H in Completed, I in Confirmed, L in Accepted
+        self._timer_h: Timer | None = None
+        self._was_cancelled = False
+
+    def start(self) -> None:
+        """Send the 100 (§17.2.1 allows 200 ms; at once needs no timer)."""
+        self._send(self._last)
+
+    def received(self) -> None:
+        """The INVITE came again: say again what was said last. After a 2xx the user agent core repeats, not we."""
+        if self.state is PROCEEDING or self.state is COMPLETED:
+            self._send(self._last)
+
+    def acknowledged(self) -> bool:
+        """An ACK came. False: it is one for a 2xx, which belongs to the user (RFC 6026 §8.7)."""
+        if self.state is ACCEPTED:
+            return False
+        if self.state is COMPLETED:
+            self._stop_timers()
+            self.state = CONFIRMED
+            if self.flow.reliable:
+                self.terminate()
+            else:
+                self._timer_h = self.table.wheel.after(self.timers.i, self.terminate)
+        return True
+
+    def cancelled(self) -> None:
+        """A CANCEL came and was answered 200 (§9.2)."""
+        if self.state is PROCEEDING and not self._was_cancelled:
+            self._was_cancelled = True
+            self.user.cancelled(self)
+
+    def respond(self, response: Response) -> None:
+        """Send ``response``: anything while proceeding, only further 2xx once accepted. Others are ignored."""
+        status = response.status
+        if self.state is PROCEEDING:
+            self._last = data = response.to_bytes()
+            if status >= 300:
+                self._refuse()
+            elif status >= 200:
+                self._accept()
+            self._send(data)
+        elif self.state is ACCEPTED and 200 <= status < 300:
+            self._send(response.to_bytes())
+
+    def _accept(self) -> None:
+        self.final_sent = True
+        self.state = ACCEPTED
+        self._timer_h = self.table.wheel.after(self.timers.l, self.terminate)
+
+    def _refuse(self) -> None:
+        self.final_sent = True
+        self.state = COMPLETED
+        after = self.table.wheel.after
+        self._timer_h = after(self.timers.h, self._timer_h_fired)
+        if not self.flow.reliable:
+            self._interval = self.timers.t1
+            self._timer_g = after(self._interval, self._timer_g_fired)
+
+    def _timer_g_fired(self) -> None:
+        self._interval = min(2 * self._interval, self.timers.t2)
+        self._timer_g = self.table.wheel.after(self._interval, self._timer_g_fired)
+        self._send(self._last)
+
+    def _timer_h_fired(self) -> None:
+        user = self.user
+        self.terminate()
+        user.failed(self)
+
+    def _stop_timers(self) -> None:
+        if self._timer_g is not None:
+            self._timer_g.cancel()
+            self._timer_g = None
+        if self._timer_h is not None:
+            self._timer_h.cancel()
+            self._timer_h = None
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        if self.state is not TERMINATED:
+            self.state = TERMINATED
+            self._stop_timers()
+            self._leave()

@@ -1,0 +1,115 @@
+"""Non-INVITE client transaction: RFC 3261 §17.1.2, Figure 6."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import ClientUser
+from oversip_tw.transaction.wheel import Timer
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import ClientKey, Transactions
+
+
+class State(Enum):
+    """The states of the figure."""
+
+    TRYING = "Trying"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    TERMINATED = "Terminated"
+
+
+TRYING, PROCEEDING, COMPLETED, TERMINATED = State
+
+
+class NonInviteClientTransaction(ClientTransaction):
+    """Sends any other request until a final response comes."""
+
+    __slots__ = ("_interval", "_timer_e", "_timer_f", "state")
+
+    def __init__(
+        self,
+        table: Transactions,
+        key: ClientKey,
+        request: Request,
+        flow: Flow,
+        client_flow: bool,
+        user: ClientUser,
+        timers: Timers,
+    ) -> None:
+        super().__init__(table, key, request, flow, client_flow, user, timers)
+        self.state = TRYING
+        #: of Timer E
+        self._interval = timers.t1
+        self._timer_e: Timer | None = None
+        #: F until the final response, K in Completed
+        self._timer_f: Timer | None = None
+
+    @property
+    def finished(self) -> bool:
+        """A final response came, or the transaction has ended."""
+        return self.state is COMPLETED or self.state is TERMINATED
+
+    def start(self) -> None:
+        """Send the request and start the timers."""
+        after = self.table.wheel.after
+        self._timer_f = after(self.timers.f, self._timed_out)
+        if not self.flow.reliable:
+            self._timer_e = after(self._interval, self._timer_e_fired)
+        self.flow.send(self._data)
+
+    def start_lost(self) -> None:
+        """The flow is closed already: the user hears of it, but not before it knows this transaction."""
+        self._timer_f = self.table.wheel.after(0, self._lost_already)
+
+    def answered(self, response: Response) -> None:
+        """A response came; repeated final ones are absorbed."""
+        if self.state is COMPLETED or self.state is TERMINATED:
+            return
+        user = self.user
+        if response.status < 200:
+            self.state = PROCEEDING
+        else:
+            self._complete()
+        user.answered(self, response)
+
+    def unreachable(self, reason: str) -> None:
+        """Nobody listens at the peer's address. One that has said something is believed to live."""
+        if self.state is TRYING:
+            self.flow_lost(reason)
+
+    def _complete(self) -> None:
+        self._stop_timers()
+        self.state = COMPLETED
+        if self.flow.reliable:
+            self.terminate()
+        else:
+            self._timer_f = self.table.wheel.after(self.timers.k, self.terminate)
+
+    def _timer_e_fired(self) -> None:
+        # §17.1.2.2: doubled up to T2 while trying, T2 once proceeding.
+        t2 = self.timers.t2
+        self._interval = t2 if self.state is PROCEEDING else min(2 * self._interval, t2)
+        self._timer_e = self.table.wheel.after(self._interval, self._timer_e_fired)
+        self.flow.send(self._data)
+
+    def _stop_timers(self) -> None:
+        if self._timer_e is not None:
+            self._timer_e.cancel()
+            self._timer_e = None
+        if self._timer_f is not None:
+            self._timer_f.cancel()
+            self._timer_f = None
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        if self.state is not TERMINATED:
+            self.state = TERMINATED
+            self._stop_timers()
+            self._leave()

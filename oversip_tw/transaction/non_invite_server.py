@@ -1,0 +1,94 @@
+"""Non-INVITE server transaction: RFC 3261 §17.2.2, Figure 8, as amended by RFC 4320."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.users import ServerUser
+from oversip_tw.transaction.wheel import Timer
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import Key, Transactions
+
+
+class State(Enum):
+    """The states of the figure."""
+
+    TRYING = "Trying"
+    PROCEEDING = "Proceeding"
+    COMPLETED = "Completed"
+    TERMINATED = "Terminated"
+
+
+TRYING, PROCEEDING, COMPLETED, TERMINATED = State
+
+
+class NonInviteServerTransaction(ServerTransaction):
+    """Answers any other request, once, and says it again when asked again."""
+
+    __slots__ = ("_last", "_timer", "state")
+
+    def __init__(
+        self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
+    ) -> None:
+        super().__init__(table, key, request, flow, client_flow, user)
+        self.state = TRYING
+        #: the latest response, for repetition; b"" when it ended without one
+        self._last = b""
+        #: until the 100 in Trying, J in Completed
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Nothing is said before the answer, unless that is slow (RFC 4320 §4.1)."""
+        self._timer = self.table.wheel.after(self.timers.trying, self._still_trying)
+
+    def received(self) -> None:
+        """The request came again: say again what was said last, if anything."""
+        if self._last:
+            self._send(self._last)
+
+    def respond(self, response: Response) -> None:
+        """Send the final ``response``. Provisional ones are ignored: the 100 is ours to send and no other is allowed
+        (RFC 4320 §4.1). Ignored, too, when a final response was sent."""
+        if response.status >= 200 and (self.state is TRYING or self.state is PROCEEDING):
+            self._last = data = response.to_bytes()
+            self._complete()
+            self._send(data)
+
+    def abandon(self) -> None:
+        """End without an answer: when the next hop never gave one, a 408 would come too late for everybody
+        (RFC 4320 §4.2). Repeated requests are absorbed in silence for as long as after an answer."""
+        if self.state is TRYING or self.state is PROCEEDING:
+            self._last = b""
+            self._complete()
+
+    def _complete(self) -> None:
+        self.final_sent = True
+        self._stop_timer()
+        self.state = COMPLETED
+        if self.flow.reliable:
+            self.terminate()
+        else:
+            self._timer = self.table.wheel.after(self.timers.j, self.terminate)
+
+    def _still_trying(self) -> None:
+        self._timer = None
+        self.state = PROCEEDING
+        self._last = self.request.response(100).to_bytes()
+        self._send(self._last)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        if self.state is not TERMINATED:
+            self.state = TERMINATED
+            self._stop_timer()
+            self._leave()

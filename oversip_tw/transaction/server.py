@@ -1,0 +1,71 @@
+"""What both server transactions have in common (RFC 3261 §17.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import NOBODY, ServerUser
+
+if TYPE_CHECKING:
+    from oversip_tw.transaction.table import Key, Transactions
+
+
+class ServerTransaction:
+    """One request that came in, and what was answered."""
+
+    __slots__ = ("client_flow", "final_sent", "flow", "key", "request", "table", "timers", "user")
+
+    def __init__(
+        self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
+    ) -> None:
+        self.table = table
+        self.key = key
+        self.timers: Timers = table.timers
+        #: as it came
+        self.request = request
+        #: where it came from and where the answers go
+        self.flow = flow
+        #: it is the flow of a client, which is never dialled; False: of a hop, to which answers reconnect
+        self.client_flow = client_flow
+        self.user = user
+        #: a final response was handed in, or there will be none
+        self.final_sent = False
+
+    def start(self) -> None:
+        """Say what is to be said at once."""
+        raise NotImplementedError
+
+    def received(self) -> None:
+        """The request came again."""
+        raise NotImplementedError
+
+    def respond(self, response: Response) -> None:
+        """Send ``response`` if the machine allows it now; ignored otherwise."""
+        raise NotImplementedError
+
+    def flow_lost(self) -> None:
+        """The client's flow is gone: there is nobody to answer any more."""
+        user, heard = self.user, not self.final_sent
+        self.terminate()
+        if heard:
+            user.failed(self)
+
+    def terminate(self) -> None:
+        """Leave the table at once and stop all timers. What comes after that is ignored."""
+        raise NotImplementedError
+
+    def _leave(self) -> None:
+        self.user = NOBODY
+        self.table.ended_server(self)
+
+    def _send(self, data: bytes) -> None:
+        if self.flow.closed and not self.client_flow:
+            # §18.2.2: the connection the request came on is gone, another may be opened.
+            flow = self.table.reconnect(self.request, self.flow)
+            if flow is None:
+                return
+            self.flow = flow
+        self.flow.send(data)

@@ -1,0 +1,254 @@
+"""All transactions of the element, and how messages find theirs (RFC 3261 §17.1.3, §17.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from hashlib import sha256
+
+from oversip_tw.interfaces import Address, Flow
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.invite_client import InviteClientTransaction
+from oversip_tw.transaction.invite_server import InviteServerTransaction
+from oversip_tw.transaction.non_invite_client import NonInviteClientTransaction
+from oversip_tw.transaction.non_invite_server import NonInviteServerTransaction
+from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import ClientUser, ServerUser
+from oversip_tw.transaction.wheel import TimerWheel
+
+#: of a client's flow: (flow id, branch, sent-by, method); of a hop: (branch, sent-by, method)
+Key = tuple[Hashable, ...]
+#: branch, which is ours and random, and method
+ClientKey = tuple[str, str]
+Reconnect = Callable[[Request, Flow], Flow | None]
+
+#: what every branch of RFC 3261 begins with (§8.1.1.7)
+MAGIC_COOKIE = "z9hG4bK"
+#: transactions at once; a terminated one is gone, so half of them are usually absorbing repetitions (K1)
+LIMIT = 50_000
+#: for whoever is refused at the limit: by then the transactions of now have ended (64*T1)
+RETRY_AFTER = 32
+
+_TO_INVITE = {"ACK": "INVITE", "CANCEL": "INVITE"}
+
+
+def _never(request: Request, flow: Flow) -> Flow | None:
+    return None
+
+
+class Transactions:
+    """The transaction layer.
+
+    The element asks `absorb` about every request first, calls `serve` once it wants to answer statefully, and hands
+    every response to `answered`. ``reconnect`` gives a new flow to the peer of a request whose connection closed
+    before its answer (§18.2.2), or None.
+    """
+
+    __slots__ = (
+        "_clients", "_key", "_keyed", "_on_flow", "_servers", "absorbed", "limit", "reconnect", "refused", "timers",
+        "wheel",
+    )  # fmt: skip
+
+    def __init__(
+        self, wheel: TimerWheel, timers: Timers | None = None, limit: int = LIMIT, reconnect: Reconnect = _never
+    ) -> None:
+        self.wheel = wheel
+        self.timers = timers or Timers()
+        self.limit = limit
+        self.reconnect = reconnect
+        #: messages that went no further: repetitions, ACKs to refusals, CANCELs
+        self.absorbed = 0
+        #: requests refused at the limit
+        self.refused = 0
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._clients: dict[ClientKey, ClientTransaction] = {}
+        #: what a lost connection, or an unreachable UDP peer, concerns
+        self._on_flow: dict[Flow | Address, set[ServerTransaction | ClientTransaction]] = {}
+        # serve() comes right after absorb() as a rule and need not make the key again
+        self._keyed: Request | None = None
+        self._key: Key = ()
+
+    @property
+    def count(self) -> int:
+        """Transactions that stand, those included that only absorb repetitions."""
+        return len(self._servers) + len(self._clients)
+
+    @property
+    def idle(self) -> bool:
+        """Every request that came in or went out has its final response. Walks over all: ask seldom."""
+        return all(server.final_sent for server in self._servers.values()) and all(
+            client.finished for client in self._clients.values()
+        )
+
+    def absorb(self, request: Request, flow: Flow, client_flow: bool) -> bool:
+        """Whether ``request`` ends here: repeated, an ACK to a refusal, or a CANCEL, which is answered 200.
+
+        False: a new request, an ACK to a 2xx, or a CANCEL that belongs to nothing (481). ``client_flow``: the flow is
+        a client's and part of the key; False: a hop's.
+        """
+        key = self._key_of(request, flow, client_flow)
+        transaction = self._servers.get(key)
+        if transaction is None:
+            self._keyed = request
+            self._key = key
+            return False
+        if isinstance(transaction, InviteServerTransaction):
+            method = request.method
+            if method == "ACK":
+                absorbed = transaction.acknowledged()
+            elif method == "CANCEL":
+                absorbed = self._cancel(transaction, request, flow)
+            else:
+                transaction.received()
+                absorbed = True
+        else:
+            transaction.received()
+            absorbed = True
+        self.absorbed += absorbed
+        return absorbed
+
+    def serve(self, request: Request, flow: Flow, client_flow: bool, user: ServerUser) -> ServerTransaction:
+        """Begin to answer ``request``, which `absorb` did not know; an INVITE is answered 100 at once.
+
+        Raises SIPError (503) at the limit; requests within a dialog pass up to twice that (K1). Raises ValueError if
+        it is being served: after an ``await``, ask `absorb` again.
+        """
+        count = len(self._servers) + len(self._clients)
+        if count >= self.limit and not (request.in_dialog and count < 2 * self.limit):
+            self.refused += 1
+            raise SIPError(503, headers=(("Retry-After", str(RETRY_AFTER)),))
+        key = self._key if request is self._keyed else self._key_of(request, flow, client_flow)
+        self._keyed = None
+        transaction: ServerTransaction
+        if request.method == "INVITE":
+            transaction = InviteServerTransaction(self, key, request, flow, client_flow, user)
+        else:
+            transaction = NonInviteServerTransaction(self, key, request, flow, client_flow, user)
+        if self._servers.setdefault(key, transaction) is not transaction:
+            raise ValueError("this request is being served")
+        if client_flow and flow.reliable:
+            self._index(flow, transaction)
+        transaction.start()
+        return transaction
+
+    def call(
+        self,
+        request: Request,
+        flow: Flow,
+        user: ClientUser,
+        timers: Timers | None = None,
+        client_flow: bool | None = None,
+    ) -> ClientTransaction:
+        """Send ``request``, whose top Via is ours with a branch never used before (at least 64 random bits), at once.
+
+        ``client_flow``: what the loss of the connection means, failure or waiting for an answer on another one; by
+        default true for a flow that was accepted. The user may hear of a response before this returns. Raises
+        ValueError for a branch that is in use.
+        """
+        method = request.method
+        key = (request.via.branch or "", method)
+        if client_flow is None:
+            client_flow = flow.accepted
+        machine = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
+        transaction: ClientTransaction = machine(self, key, request, flow, client_flow, user, timers or self.timers)
+        if self._clients.setdefault(key, transaction) is not transaction:
+            raise ValueError("a branch is used twice")
+        self._index(flow if flow.reliable else flow.peer, transaction)
+        if flow.closed:
+            transaction.start_lost()
+        else:
+            transaction.start()
+        return transaction
+
+    def answered(self, response: Response) -> bool:
+        """Hand ``response`` to its transaction, on whatever flow it came. False: a stray, to be dropped."""
+        transaction = self._clients.get((response.via.branch or "", response.cseq_method))
+        if transaction is None:
+            return False
+        transaction.answered(response)
+        return True
+
+    def flow_lost(self, flow: Flow, reason: str = "connection lost", opened: bool = True) -> None:
+        """A connection has gone. ``opened``: False if it could never be made, so that nothing was sent on it.
+
+        A client's transactions fail. A hop's run on: its answers may come on another connection, ours open one; only
+        what was never sent fails.
+        """
+        for transaction in list(self._on_flow.get(flow, ())):
+            if isinstance(transaction, ServerTransaction):
+                transaction.flow_lost()
+            elif transaction.client_flow or not opened:
+                transaction.flow_lost(reason)
+
+    def unreachable(self, peer: Address, reason: str = "unreachable") -> None:
+        """The network says that nobody listens at this UDP address (ICMP): what waits for a sign of life fails."""
+        for transaction in list(self._on_flow.get(peer, ())):
+            if isinstance(transaction, ClientTransaction):
+                transaction.unreachable(reason)
+
+    def ended_server(self, transaction: ServerTransaction) -> None:
+        """For server transactions alone: forget ``transaction``."""
+        del self._servers[transaction.key]
+        if transaction.client_flow and transaction.flow.reliable:
+            self._forget(transaction.flow, transaction)
+
+    def ended_client(self, transaction: ClientTransaction) -> None:
+        """For client transactions alone: forget ``transaction``."""
+        del self._clients[transaction.key]
+        flow = transaction.flow
+        self._forget(flow if flow.reliable else flow.peer, transaction)
+
+    def _key_of(self, request: Request, flow: Flow, client_flow: bool) -> Key:
+        via = request.via
+        branch = via.branch
+        method = request.method
+        method = _TO_INVITE.get(method, method)
+        if branch is None or not branch.startswith(MAGIC_COOKIE):
+            # §17.2.3, second half: an element of RFC 2543. The To tag is left out, or an ACK would not match.
+            return (
+                flow.id if client_flow else b"", request.uri.text, request.from_tag, request.call_id, request.cseq,
+                via.text, method,
+            )  # fmt: skip
+        if client_flow:
+            # Browsers make branches of seven digits at most: the flow tells them apart.
+            return (flow.id, branch, via.sent_by, method)
+        return (branch, via.sent_by, method)
+
+    def _cancel(self, transaction: InviteServerTransaction, request: Request, flow: Flow) -> bool:
+        if not (transaction.client_flow or _same_peer(transaction, request, flow)):
+            return False
+        flow.send(request.response(200, to_tag=_tag(request)).to_bytes())
+        transaction.cancelled()
+        return True
+
+    def _index(self, place: Flow | Address, transaction: ServerTransaction | ClientTransaction) -> None:
+        there = self._on_flow.get(place)
+        if there is None:
+            self._on_flow[place] = {transaction}
+        else:
+            there.add(transaction)
+
+    def _forget(self, place: Flow | Address, transaction: ServerTransaction | ClientTransaction) -> None:
+        there = self._on_flow[place]
+        there.discard(transaction)
+        if not there:
+            del self._on_flow[place]
+
+
+def _same_peer(transaction: InviteServerTransaction, cancel: Request, flow: Flow) -> bool:
+    """A CANCEL counts from the peer of the INVITE; from another port of it only if the call is named rightly (A17)."""
+    invite = transaction.request
+    if flow.peer == transaction.flow.peer:
+        return True
+    return (
+        flow.peer[0] == transaction.flow.peer[0]
+        and cancel.call_id == invite.call_id
+        and cancel.from_tag == invite.from_tag
+    )
+
+
+def _tag(cancel: Request) -> str:
+    """The same To tag for every copy of a CANCEL; nobody takes it for a secret."""
+    return sha256(f"{cancel.via.branch} {cancel.call_id}".encode("utf-8", "surrogateescape")).hexdigest()[:16]

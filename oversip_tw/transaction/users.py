@@ -1,0 +1,56 @@
+"""What transactions tell those who use them (RFC 3261 calls these the transaction user)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from oversip_tw.sip.message import Response
+    from oversip_tw.transaction.client import ClientTransaction
+    from oversip_tw.transaction.server import ServerTransaction
+
+
+class ServerUser(Protocol):
+    """Who answers a request."""
+
+    def cancelled(self, transaction: ServerTransaction) -> None:
+        """A CANCEL came for this INVITE, which has no final response yet. The CANCEL is answered. Called once."""
+
+    def failed(self, transaction: ServerTransaction) -> None:
+        """Nobody is there to hear an answer: the client's flow is lost before a final response, or no ACK came
+        (Timer H). The transaction has ended."""
+
+
+class ClientUser(Protocol):
+    """Who sent a request."""
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """A response came: every provisional one, 100 too, the final one, and each further 2xx to an INVITE."""
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """No response in time (Timer B or F), or no final one to an INVITE that was cancelled (§9.1).
+        The transaction has ended."""
+
+    def failed(self, transaction: ClientTransaction, reason: str) -> None:
+        """The request cannot arrive, or its response cannot come: the flow is gone. The transaction has ended."""
+
+
+class Nobody:
+    """Hears nothing: the user of CANCEL transactions and of those that have ended (so that no cycle stays)."""
+
+    __slots__ = ()
+
+    def cancelled(self, transaction: ServerTransaction) -> None:
+        """Nothing is done."""
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """Nothing is done."""
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """Nothing is done."""
+
+    def failed(self, transaction: object, reason: str = "") -> None:
+        """Nothing is done."""
+
+
+NOBODY = Nobody()

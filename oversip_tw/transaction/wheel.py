@@ -1,0 +1,145 @@
+"""All timers of the transactions, in slots of a tenth of a second.
+
+A reactor's own delayed call for every timer of every transaction doubles the cost of a call; a slot is shared by all
+timers that end within it, and one delayed call stands for the earliest slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from oversip_tw.interfaces import Clock, Delayed
+
+Callback = Callable[[], None]
+Slot = dict["Timer", None]
+
+
+class Timer:
+    """One running timer. It lets go of its callback as soon as it has fired or was cancelled, so no cycle stays."""
+
+    __slots__ = ("_callback", "_slot", "_wheel")
+
+    def __init__(self, wheel: TimerWheel, slot: Slot, callback: Callback) -> None:
+        self._wheel = wheel
+        self._slot = slot
+        self._callback: Callback | None = callback
+
+    @property
+    def active(self) -> bool:
+        """It has neither fired nor been cancelled."""
+        return self._callback is not None
+
+    def cancel(self) -> None:
+        """Never fire. Harmless on a timer that has fired or was cancelled."""
+        if self._callback is not None:
+            self._callback = None
+            self._slot.pop(self, None)
+            self._wheel._stopped()
+
+    def _take(self) -> Callback | None:
+        callback, self._callback = self._callback, None
+        return callback
+
+
+class TimerWheel:
+    """Timers that fire within [delay, delay + slot) seconds, never early.
+
+    ``failed`` hears of what a callback raises; without it the first such exception is raised out of the clock, after
+    the other timers have fired. While no timer stands, nothing is asked of the clock.
+    """
+
+    __slots__ = ("_clock", "_delayed", "_due", "_failed", "_seconds", "_slot", "_slots", "_ticks", "count")
+
+    def __init__(self, clock: Clock, slot: float = 0.1, failed: Callable[[BaseException], None] | None = None) -> None:
+        self._clock = clock
+        self._seconds = clock.seconds
+        self._slot = slot
+        self._failed = failed
+        #: the slots by number; slot n ends at n * slot seconds of the clock
+        self._slots: dict[int, Slot] = {}
+        #: the numbers of the slots; those of emptied ones are dropped when their turn comes
+        self._ticks: list[int] = []
+        self._delayed: Delayed | None = None
+        #: the slot that the delayed call is for
+        self._due = 0
+        #: timers that stand
+        self.count = 0
+
+    def after(self, delay: float, callback: Callback) -> Timer:
+        """Call ``callback`` once, ``delay`` seconds from now."""
+        # Rounding up keeps it from firing early; // on floats is exact, so n * slot is never below the time asked for.
+        tick = int(-(-(self._seconds() + delay) // self._slot))
+        slot = self._slots.get(tick)
+        if slot is None:
+            slot = self._open(tick)
+        timer = Timer(self, slot, callback)
+        slot[timer] = None
+        self.count += 1
+        return timer
+
+    def stop(self) -> None:
+        """Cancel all timers."""
+        for slot in list(self._slots.values()):
+            for timer in list(slot):
+                timer.cancel()
+
+    def _open(self, tick: int) -> Slot:
+        slot = self._slots[tick] = {}
+        heappush(self._ticks, tick)
+        if self._delayed is None:
+            self._await(tick)
+        elif tick < self._due:
+            self._delayed.cancel()
+            self._await(tick)
+        return slot
+
+    def _await(self, tick: int) -> None:
+        self._due = tick
+        self._delayed = self._clock.callLater(max(0.0, tick * self._slot - self._seconds()), self._tick)
+
+    def _stopped(self) -> None:
+        self.count -= 1
+        if not self.count:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._slots.clear()
+        self._ticks.clear()
+        if self._delayed is not None:
+            self._delayed.cancel()
+            self._delayed = None
+
+    def _tick(self) -> None:
+        self._delayed = None
+        # A clock may wake us a rounding error before the slot that we asked for.
+        last = max(self._due, int(self._seconds() // self._slot))
+        due: list[Timer] = []
+        while self._ticks and self._ticks[0] <= last:
+            slot = self._slots.pop(heappop(self._ticks))
+            due.extend(slot)
+            slot.clear()
+        escaped: list[Exception] = []
+        for timer in due:
+            callback = timer._take()
+            if callback is None:  # cancelled by one that fired before it
+                continue
+            self.count -= 1
+            try:
+                callback()
+            except Exception as error:
+                escaped.append(error)
+        self._go_on()
+        self._report(escaped)
+
+    def _go_on(self) -> None:
+        while self._ticks and not self._slots[self._ticks[0]]:
+            del self._slots[heappop(self._ticks)]
+        if self._ticks and self._delayed is None:
+            self._await(self._ticks[0])
+
+    def _report(self, escaped: list[Exception]) -> None:
+        for error in escaped:
+            if self._failed is None:
+                raise error
+            self._failed(error)
