@@ -1,0 +1,173 @@
+"""Digest authentication of requests: who is the user, or which challenge goes out (RFC 3261 §22, RFC 8760)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from oversip_tw.auth.challenge import Challenge
+from oversip_tw.auth.digest import ALGORITHMS, hashed, response
+from oversip_tw.auth.floods import Logins
+from oversip_tw.auth.nonce import Nonces
+from oversip_tw.auth.users import Users
+from oversip_tw.sip.credentials import Credentials
+from oversip_tw.sip.errors import ParseError, SIPError
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+
+#: credentials of our realm looked at in one request: nobody needs more than one per algorithm, and each costs a look-up
+MAX_CREDENTIALS = 4
+
+_NC = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
+_REQUIRED = ("username", "nonce", "uri", "response", "cnonce", "nc")
+
+#: what an unknown user's digest is compared with: as much work as for a known one, and never right
+_DUMMY_HA1 = {algorithm: hashed(algorithm, "") for algorithm in ALGORITHMS}
+
+#: address, user and realm of a guess that begins a throttle
+Throttled = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is offered."""
+
+    #: in the order of the challenges; clients that know MD5 alone read only the first (browsers) or refuse any other
+    algorithms: tuple[str, ...] = ("MD5",)
+
+
+class _Verdict(Enum):
+    RIGHT = 1
+    STALE = 2
+    WRONG = 3
+
+
+class Authenticator:
+    """Checks digest credentials. Keeps nothing but the replay windows of `Nonces` and the counts of `Logins`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        users: Users,
+        nonces: Nonces,
+        logins: Logins | None = None,
+        throttled: Throttled = lambda address, user, realm: None,
+    ) -> None:
+        """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads."""
+        if not settings.algorithms or not ALGORITHMS.keys() >= set(settings.algorithms):
+            raise ValueError(f"digest algorithms: one or more of {', '.join(ALGORITHMS)}")
+        self.settings = settings
+        #: how many digests were computed, for known and unknown users alike (A5)
+        self.digests = 0
+        #: how many credentials were wrong
+        self.failures = 0
+        self._users = users
+        self._nonces = nonces
+        self._logins = logins
+        self._throttled = throttled
+
+    async def check(
+        self,
+        request: Request,
+        realm: str,
+        proxy: bool,
+        address: str | None = None,
+        established: Collection[str] = (),
+        algorithms: Sequence[str] | None = None,
+    ) -> str:
+        """The user (name without domain) of ``realm`` whose credentials ``request`` bears.
+
+        ``proxy``: 407 and Proxy-Authorization, else 401 and Authorization. ``address``: where the request comes from,
+        for the throttle; None for exempt sources. ``established``: users of ``realm`` that this flow has authenticated
+        already, whom no throttle touches. ``algorithms``: those of the listener, if not those of the settings.
+
+        Raises `Challenge` (401 or 407) for everything but right credentials, SIPError 403 for throttled ones.
+        """
+        offered = self.settings.algorithms if algorithms is None else algorithms
+        stale = False
+        for params in self._eligible(request, realm, proxy, offered):
+            user = params["username"]
+            if address is not None and user not in established and self._is_throttled(address, user):
+                raise SIPError(403, "Too Many Failed Logins")
+            verdict = await self._judge(params, request.method, realm)
+            if verdict is _Verdict.RIGHT:
+                return user
+            if verdict is _Verdict.WRONG:
+                self._count_failure(address, user, realm)
+            else:
+                stale = True
+        raise Challenge(realm, self._nonces, offered, proxy, stale)
+
+    async def _judge(self, params: dict[str, str], method: str, realm: str) -> _Verdict:
+        algorithm = _algorithm(params)
+        ha1 = await self._users.ha1(params["username"], realm, algorithm)
+        self.digests += 1
+        expected = response(
+            algorithm,
+            _DUMMY_HA1[algorithm] if ha1 is None else ha1,
+            params["nonce"],
+            params["nc"],
+            params["cnonce"],
+            method,
+            params["uri"],
+        )
+        given = params["response"].lower().encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(expected.encode("ascii"), given) or ha1 is None:
+            return _Verdict.WRONG
+        # The digest comes first: only who knows the password learns that a nonce is stale, or makes us remember one.
+        fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
+        return _Verdict.RIGHT if fresh else _Verdict.STALE
+
+    def _eligible(
+        self, request: Request, realm: str, proxy: bool, offered: Sequence[str]
+    ) -> Iterator[dict[str, str]]:
+        """The credentials that answer a challenge of ours; any others are as if they were not there."""
+        found = 0
+        for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
+            params = _digest_params(text, realm)
+            if params is not None and _algorithm(params) in offered and _names(params["uri"], request.uri):
+                found += 1
+                if found > MAX_CREDENTIALS:
+                    return
+                yield params
+
+    def _is_throttled(self, address: str, user: str) -> bool:
+        return self._logins is not None and self._logins.throttled(address, user)
+
+    def _count_failure(self, address: str | None, user: str, realm: str) -> None:
+        self.failures += 1
+        if address is not None and self._logins is not None and self._logins.failed(address, user):
+            self._throttled(address, user, realm)
+
+
+def _digest_params(text: str, realm: str) -> dict[str, str] | None:
+    """The parameters of digest credentials for ``realm``, if they are complete and of the one form that we offer."""
+    try:
+        credentials = Credentials.parse(text)
+    except ParseError:
+        return None
+    params = credentials.params
+    if credentials.scheme.lower() != "digest" or params.get("realm") != realm:
+        return None
+    if any(name not in params for name in _REQUIRED) or params.get("qop", "").lower() != "auth":
+        return None
+    return params if _NC.fullmatch(params["nc"]) is not None else None
+
+
+def _algorithm(params: dict[str, str]) -> str:
+    return params.get("algorithm", "MD5").upper()
+
+
+def _names(digest_uri: str, request_uri: Uri) -> bool:
+    """Whether credentials made for ``digest_uri`` are for this request (A12). User and host have to agree; port and
+    parameters need not, which clients and hops on the way leave out or add."""
+    if digest_uri == request_uri.text:
+        return True
+    try:
+        named = Uri.parse(digest_uri)
+    except ParseError:
+        return False
+    return named.is_sip and request_uri.is_sip and named.aor == request_uri.aor

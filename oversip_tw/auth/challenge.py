@@ -1,0 +1,26 @@
+"""The 401 and 407 that ask for credentials (RFC 3261 §22, RFC 8760 §2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oversip_tw.auth.nonce import Nonces
+from oversip_tw.sip.errors import SIPError
+
+
+class Challenge(SIPError):
+    """401 of a registrar or 407 of a proxy, alike for known and unknown users."""
+
+    def __init__(self, realm: str, nonces: Nonces, algorithms: Sequence[str], proxy: bool, stale: bool = False) -> None:
+        name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
+        # One nonce for all: the client takes up one of the offers.
+        nonce = nonces.make(realm)
+        headers = [(name, _digest(realm, nonce, algorithm, stale)) for algorithm in algorithms]
+        super().__init__(407 if proxy else 401, headers=headers)
+        self.stale = stale
+
+
+def _digest(realm: str, nonce: str, algorithm: str, stale: bool) -> str:
+    quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
+    text = f'Digest realm="{quoted}", nonce="{nonce}", algorithm={algorithm}, qop="auth"'
+    return f"{text}, stale=true" if stale else text

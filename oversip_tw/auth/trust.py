@@ -1,0 +1,96 @@
+"""Who is trusted by where it comes from: the ``[[trusted]]`` entries of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from oversip_tw.auth.networks import REMEMBERED, Networks
+from oversip_tw.interfaces import Address, Flow
+
+
+class Role(Enum):
+    """What a trusted source is to us."""
+
+    #: the registrar or proxy behind an edge
+    CORE = "core"
+    #: a provider
+    TRUNK = "trunk"
+    #: another node of this installation
+    NODE = "node"
+    #: an edge of ours in front of this registrar: its Path counts, its clients are challenged by us
+    EDGE = "edge"
+    #: an HTTP or PROXY-protocol balancer: tells us addresses, and says nothing about SIP
+    PROXY = "proxy"
+
+    @property
+    def hop(self) -> bool:
+        """A trusted hop: path tokens count from it, 430 goes to it, its 401 and 407 pass."""
+        return self is not Role.PROXY
+
+    @property
+    def unchallenged(self) -> bool:
+        """Its requests need no credentials and may call local users."""
+        return self in _UNCHALLENGED
+
+
+_UNCHALLENGED = frozenset({Role.CORE, Role.TRUNK, Role.NODE})
+
+#: an entry that names no transports means these; a WebSocket has to be named
+_DEFAULT_TRANSPORTS = frozenset({"udp", "tcp", "tls"})
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedSource:
+    """One entry."""
+
+    #: "192.0.2.0/24", "2001:db8::1"
+    networks: tuple[str, ...]
+    role: Role
+    #: the peer's port, compared on UDP and on connections that we dialled (those it dials have any port)
+    port: int | None = None
+    #: None: udp, tcp and tls; with a port and without transports: not the connections that the source dials
+    transports: frozenset[str] | None = None
+
+    def matches(self, transport: str, port: int, accepted: bool) -> bool:
+        """Whether an address of these networks is meant when it is seen so. ``accepted``: the peer dialled."""
+        if transport not in (self.transports if self.transports is not None else _DEFAULT_TRANSPORTS):
+            return False
+        if self.port is None:
+            return True
+        if transport == "udp" or not accepted:
+            return port == self.port
+        return self.transports is not None
+
+
+class Trust:
+    """All entries. The first that matches counts."""
+
+    __slots__ = ("_remembered", "_sources")
+
+    def __init__(self, sources: Iterable[TrustedSource] = ()) -> None:
+        """Raises ValueError for what is no network."""
+        self._sources = tuple((source, Networks(source.networks)) for source in sources)
+        self._remembered: dict[str, tuple[TrustedSource, ...]] = {}
+
+    def role(self, flow: Flow) -> Role | None:
+        """What the peer of ``flow`` is to us; None for a stranger or a user."""
+        return self.role_of(flow.transport, flow.peer, flow.accepted) if self._sources else None
+
+    def role_of(self, transport: str, peer: Address, accepted: bool = True) -> Role | None:
+        """As `role`, where there is no flow yet."""
+        address, port = peer
+        for source in self._of_address(address):
+            if source.matches(transport, port, accepted):
+                return source.role
+        return None
+
+    def _of_address(self, address: str) -> tuple[TrustedSource, ...]:
+        found = self._remembered.get(address)
+        if found is None:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            found = tuple(source for source, networks in self._sources if address in networks)
+            self._remembered[address] = found
+        return found
