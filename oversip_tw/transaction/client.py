@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow
@@ -55,6 +56,9 @@ class ClientTransaction:
     def answered(self, response: Response) -> None:
         """A response that belongs to this transaction came."""
         raise NotImplementedError
+
+    def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Of an INVITE: send a CANCEL. There is none for other requests (§9.1): nothing is done."""
 
     def flow_lost(self, reason: str) -> None:
         """The request cannot arrive, or its response cannot come. Nothing happens after a final response."""

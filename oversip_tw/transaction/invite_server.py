@@ -69,11 +69,11 @@ class InviteServerTransaction(ServerTransaction):
                 self._timer_h = self.table.wheel.after(self.timers.i, self.terminate)
         return True
 
-    def cancelled(self) -> None:
-        """A CANCEL came and was answered 200 (§9.2)."""
+    def cancelled(self, cancel: Request) -> None:
+        """``cancel`` came and was answered 200 (§9.2)."""
         if self.state is PROCEEDING and not self._was_cancelled:
             self._was_cancelled = True
-            self.user.cancelled(self)
+            self.user.cancelled(self, cancel)
 
     def respond(self, response: Response) -> None:
         """Send ``response``: anything while proceeding, only further 2xx once accepted. Others are ignored."""

@@ -46,6 +46,10 @@ class ServerTransaction:
         """Send ``response`` if the machine allows it now; ignored otherwise."""
         raise NotImplementedError
 
+    def abandon(self) -> None:
+        """End without an answer."""
+        self.terminate()
+
     def flow_lost(self) -> None:
         """The client's flow is gone: there is nobody to answer any more."""
         user, heard = self.user, not self.final_sent

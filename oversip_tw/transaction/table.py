@@ -220,7 +220,7 @@ class Transactions:
         if not (transaction.client_flow or _same_peer(transaction, request, flow)):
             return False
         flow.send(request.response(200, to_tag=_tag(request)).to_bytes())
-        transaction.cancelled()
+        transaction.cancelled(request)
         return True
 
     def _index(self, place: Flow | Address, transaction: ServerTransaction | ClientTransaction) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from oversip_tw.sip.message import Response
+    from oversip_tw.sip.message import Request, Response
     from oversip_tw.transaction.client import ClientTransaction
     from oversip_tw.transaction.server import ServerTransaction
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class ServerUser(Protocol):
     """Who answers a request."""
 
-    def cancelled(self, transaction: ServerTransaction) -> None:
-        """A CANCEL came for this INVITE, which has no final response yet. The CANCEL is answered. Called once."""
+    def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
+        """``cancel`` came for this INVITE, which has no final response yet; it has been answered 200. Called once."""
 
     def failed(self, transaction: ServerTransaction) -> None:
         """Nobody is there to hear an answer: the client's flow is lost before a final response, or no ACK came
@@ -40,7 +40,7 @@ class Nobody:
 
     __slots__ = ()
 
-    def cancelled(self, transaction: ServerTransaction) -> None:
+    def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """Nothing is done."""
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
