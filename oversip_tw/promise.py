@@ -2,8 +2,8 @@
 
 The rooms below ``transport`` know neither Twisted nor asyncio, yet some of what they ask for may take time (a store, a
 name server, a user's hook). Such a port is ``async def``. A `Task` drives the coroutine: it runs at once, in the
-caller's own stack, up to the first thing that is not ready. With a memory store nothing ever waits and the answer leaves
-in the same call. A coroutine may await a `Promise` or anything with a Deferred's ``addCallbacks`` and ``cancel``.
+caller's own stack, up to the first thing that is not ready. With a memory store nothing ever waits, and the answer
+leaves in the same call. A coroutine may await a `Promise`, or what has a Deferred's ``addCallbacks`` and ``cancel``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 Failed = Callable[[BaseException], None]
 
 
-class Cancelled(BaseException):  # noqa: N818 - a signal, as GeneratorExit is, and no error
+class Cancelled(BaseException):
     """Thrown into a coroutine whose result nobody wants any more; ``except Exception`` does not catch it."""
 
 
@@ -52,8 +52,15 @@ class Promise(Generic[T]):
     def _settle(self) -> None:
         self.done = True
         waiting, self._waiting = self._waiting, []
+        escaped: Exception | None = None
         for callback in waiting:
-            callback()
+            try:
+                callback()
+            except Exception as error:
+                # Whoever comes after it has waited as long.
+                escaped = escaped or error
+        if escaped is not None:
+            raise escaped
 
     def __await__(self) -> Generator[Promise[T], None, T]:
         if not self.done:
@@ -66,27 +73,42 @@ class Promise(Generic[T]):
 class Task:
     """A coroutine on its way. ``failed`` hears of every exception that escapes it."""
 
-    __slots__ = ("_coroutine", "_failed", "_waits_for", "done")
+    __slots__ = ("_cancelled", "_coroutine", "_failed", "_running", "_waits_for", "done")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], failed: Failed) -> None:
         self.done = False
         self._coroutine = coroutine
         self._failed = failed
         self._waits_for: Any = None
+        self._running = False
+        self._cancelled = False
         self._step(None, None)
 
     def cancel(self) -> None:
-        """Stop waiting and throw `Cancelled` into the coroutine. Harmless on one that has ended."""
+        """Stop waiting and throw `Cancelled` into the coroutine. Harmless on one that has ended.
+
+        One that is running (its own doing led here) goes on up to the next thing that is not ready.
+        """
         if self.done:
             return
+        if self._running:
+            self._cancelled = True
+            return
         waited, self._waits_for = self._waits_for, None
-        self._step(None, Cancelled())
-        if waited is not None and not isinstance(waited, Promise):
+        if not isinstance(waited, Promise):
             waited.cancel()
+        self._step(None, Cancelled())
 
     def _step(self, value: Any, error: BaseException | None) -> None:
+        self._running = True
         try:
             waits_for = self._coroutine.send(value) if error is None else self._coroutine.throw(error)
+            while self._cancelled:
+                self._cancelled = False
+                waits_for = self._coroutine.throw(Cancelled())
+            if not (isinstance(waits_for, Promise) or hasattr(waits_for, "addCallbacks")):
+                self._coroutine.close()
+                raise TypeError(f"only a Promise or a Deferred can be awaited here, not {waits_for!r}")
         except (StopIteration, Cancelled):
             self.done = True
         except Exception as escaped:
@@ -94,8 +116,11 @@ class Task:
             self._failed(escaped)
         else:
             self._wait(waits_for)
+        finally:
+            self._running = False
 
     def _wait(self, waits_for: Any) -> None:
+        self._running = False
         self._waits_for = waits_for
         if isinstance(waits_for, Promise):
             # The promise hands out its value itself, when the coroutine asks again.
@@ -107,6 +132,7 @@ class Task:
             )
 
     def _resume(self, waited: Any, value: Any, error: BaseException | None) -> None:
+        # It may have been cancelled meanwhile, and even wait for something else by now.
         if self._waits_for is waited:
             self._waits_for = None
             self._step(value, error)
