@@ -28,6 +28,8 @@ MAX_FIELD_OCTETS = 255
 #: three fields of at most 255 octets do not make a longer text; whatever is longer is no token of ours
 MAX_TOKEN_CHARACTERS = 1100
 
+_PATH = b"ovp"
+_RECORD_ROUTE = b"ovr"
 _SHAPE = re.compile(r"ov[pr][A-Za-z0-9_-]{20,}", re.ASCII)
 
 
@@ -66,55 +68,70 @@ def is_token(text: str | None) -> bool:
 class Tokens:
     """Makes and reads tokens. The first of ``keys`` signs, any of them verifies (rotation)."""
 
-    __slots__ = ("_macs", "node")
+    __slots__ = ("_macs", "_node", "node")
 
     def __init__(self, keys: Sequence[bytes], node: str) -> None:
         """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
         if not keys or any(len(key) < MIN_KEY_OCTETS for key in keys):
             raise ValueError(f"flow tokens need one key at least, of {MIN_KEY_OCTETS} octets or more")
-        if not 0 < len(node.encode()) <= MAX_FIELD_OCTETS:
+        octets = node.encode()
+        if not 0 < len(octets) <= MAX_FIELD_OCTETS:
             raise ValueError("the node id has to be 1 to 255 octets long")
         self.node = node
+        self._node = b"%c%b" % (len(octets), octets)
         # A keyed hash object is copied per token: cheaper than setting the key up each time.
         self._macs = tuple(hmac.new(key, digestmod="sha256") for key in keys)
 
     def path(self, flow_id: bytes, binding_key: bytes = b"") -> str:
         """The token for a Path (RFC 3327) or Service-Route of ours."""
-        return self._sign(Purpose.PATH, flow_id, binding_key, b"")
+        return self._sign(_PATH, flow_id, binding_key, b"")
 
     def record_route(self, flow_id: bytes, binding_key: bytes, call_id: str, from_tag: str | None) -> str:
         """The token for a Record-Route put into the request with that Call-ID and From tag; opens that dialog only."""
-        return self._sign(Purpose.RECORD_ROUTE, flow_id, binding_key, _dialog(call_id, from_tag))
+        return self._sign(_RECORD_ROUTE, flow_id, binding_key, _dialog(call_id, from_tag))
 
     def read_path(self, text: str) -> Token:
         """What a Path token says. Raises `BadToken`."""
-        return self._read(Purpose.PATH, text, (b"",))
+        octets = _octets(text, _PATH)
+        if not self._signed(octets, b""):
+            raise BadToken
+        return _token(Purpose.PATH, octets)
 
     def read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
         """What a Record-Route token says, read from a request with these ids: one of its tags must be the tag it was
         made with, whichever side sends. Raises `BadToken`, also when there is no To tag (no dialog)."""
-        if to_tag is None:
+        octets = _octets(text, _RECORD_ROUTE)
+        if to_tag is None or not (
+            self._signed(octets, _dialog(call_id, from_tag)) or self._signed(octets, _dialog(call_id, to_tag))
+        ):
             raise BadToken
-        return self._read(Purpose.RECORD_ROUTE, text, (_dialog(call_id, from_tag), _dialog(call_id, to_tag)))
+        return _token(Purpose.RECORD_ROUTE, octets)
 
-    def _sign(self, purpose: Purpose, flow_id: bytes, binding_key: bytes, context: bytes) -> str:
-        node = self.node.encode()
+    def _sign(self, prefix: bytes, flow_id: bytes, binding_key: bytes, context: bytes) -> str:
         if len(flow_id) > MAX_FIELD_OCTETS or len(binding_key) > MAX_FIELD_OCTETS:
             raise ValueError("a flow id or binding key is 255 octets at most")
-        fields = b"%c%b%c%b%b" % (len(node), node, len(flow_id), flow_id, binding_key)
-        text = b"ov" + purpose.value.encode() + urlsafe_b64encode(fields).rstrip(b"=")
-        return (text + _mac(self._macs[0], text, context)).decode("ascii")
+        fields = b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key)
+        signed = prefix + urlsafe_b64encode(fields).rstrip(b"=")
+        return (signed + _mac(self._macs[0], signed + context)).decode("ascii")
 
-    def _read(self, purpose: Purpose, text: str, contexts: Sequence[bytes]) -> Token:
-        if not is_token(text) or text[2] != purpose.value:
-            raise BadToken
-        octets = text.encode("ascii")
-        signed, mac = octets[:-MAC_CHARACTERS], octets[-MAC_CHARACTERS:]
-        for keyed in self._macs:
-            for context in contexts:
-                if hmac.compare_digest(_mac(keyed, signed, context), mac):
-                    return _fields(purpose, signed[3:])
+    def _signed(self, octets: bytes, context: bytes) -> bool:
+        """Whether one of the keys signed this token in this context."""
+        signed, mac = octets[:-MAC_CHARACTERS] + context, octets[-MAC_CHARACTERS:]
+        for keyed in self._macs:  # noqa: SIM110 - a generator would cost as much as the MAC
+            if hmac.compare_digest(_mac(keyed, signed), mac):
+                return True
+        return False
+
+
+def _octets(text: str, prefix: bytes) -> bytes:
+    """``text``, if it says that it is a token of that purpose; its shape needs no check, since the MAC is over the text
+    itself. Raises `BadToken`."""
+    if len(text) > MAX_TOKEN_CHARACTERS or not text.isascii():
         raise BadToken
+    octets = text.encode("ascii")
+    if not octets.startswith(prefix):
+        raise BadToken
+    return octets
 
 
 def _dialog(call_id: str, tag: str | None) -> bytes:
@@ -122,14 +139,15 @@ def _dialog(call_id: str, tag: str | None) -> bytes:
     return f"\0{len(call_id)}\0{call_id}{tag or ''}".encode("utf-8", "surrogateescape")
 
 
-def _mac(keyed: hmac.HMAC, signed: bytes, context: bytes) -> bytes:
+def _mac(keyed: hmac.HMAC, octets: bytes) -> bytes:
     mac = keyed.copy()
-    mac.update(signed + context)
+    mac.update(octets)
     return urlsafe_b64encode(mac.digest()[:MAC_OCTETS])
 
 
-def _fields(purpose: Purpose, encoded: bytes) -> Token:
-    """Take apart what a verified token says. Only a key used for something else too could make this fail."""
+def _token(purpose: Purpose, octets: bytes) -> Token:
+    """What a verified token says. Only a key that signs other things too could make this fail."""
+    encoded = octets[3:-MAC_CHARACTERS]
     try:
         fields = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
         flow = 1 + fields[0]
