@@ -1,0 +1,50 @@
+"""What a user's phone told us about itself: one binding of an address-of-record (RFC 3261 §10.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oversip_tw.sip.uri import Uri
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One Contact of one AoR. Times are on the scale of `Clock.seconds`; they name no date."""
+
+    #: `Uri.aor` of the user
+    aor: str
+    #: the Contact's URI as it came
+    contact: str
+    #: the Contact's parameters as they came, each with its ";", without expires and q
+    params: str = ""
+    q: float = 1.0
+    #: +sip.instance without quotes and angle brackets, as it came; None: the phone gave none
+    instance: str | None = None
+    #: only with ``instance`` (RFC 5626 §6)
+    reg_id: int | None = None
+    #: Call-ID and CSeq number of the REGISTER that wrote this
+    call_id: str = ""
+    cseq: int = 0
+    expires_at: float = 0.0
+    updated_at: float = 0.0
+    #: the Path of others, topmost first (RFC 3327); the way to it instead of ``flow_id``
+    path: tuple[str, ...] = ()
+    #: the node that holds the flow
+    node: str = ""
+    #: the flow the REGISTER came by; b"": there is none, go by ``path`` or by the Contact
+    flow_id: bytes = b""
+    #: `outbound.binding_key`: the binding's name in flow tokens, the same over refreshes
+    key: bytes = b""
+    user_agent: str = ""
+    #: its flow is one that ``sips`` may use
+    secure: bool = False
+    #: of a connection that a restart cut: listed and good for carry-over, never a target
+    lost: bool = False
+    #: it is over since ``expires_at``, and only remembered so that tokens still find who it was
+    ended: bool = False
+
+    @property
+    def target(self) -> Uri:
+        """The Contact as Request-URI: without its headers, which nobody but its user may set (RFC 3261 §19.1.5)."""
+        uri = Uri.parse(self.contact)
+        return uri.replace(headers="") if uri.headers else uri

@@ -1,0 +1,60 @@
+"""What happens to bindings, and the port to whatever keeps them on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from oversip_tw.registrar.binding import Binding
+
+
+class Change(Enum):
+    """Why a binding came or went."""
+
+    ADDED = "registered"
+    REFRESHED = "refreshed"
+    REMOVED = "unregistered"
+    #: it had to go so that a newer one of the same user fits
+    REPLACED = "replaced by a newer one"
+    EXPIRED = "expired"
+    FLOW_LOST = "connection lost"
+
+
+#: hears of every change, after it is durable; must not raise
+OnChange = Callable[[Change, Binding], None]
+
+
+def unheard(change: Change, binding: Binding) -> None:
+    """Nobody listens."""
+
+
+class StoreFailed(Exception):
+    """The store could not do what was asked, and nothing of it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the store has to write, all of it or nothing."""
+
+    put: Sequence[Binding] = ()
+    #: bindings that ended; each counts only while the store's entry is still of that Call-ID and CSeq
+    drop: Sequence[Binding] = ()
+    #: keys of ended bindings that need not be remembered any longer
+    forget: Sequence[bytes] = ()
+    #: add it to a binding's times for a date (seconds since 1970)
+    offset: float = 0.0
+
+
+class BindingStore(Protocol):
+    """Keeps bindings over restarts. Each raises StoreFailed."""
+
+    async def write(self, changes: Changes) -> None:
+        """Make ``changes`` durable. They reach the disk in the order of the calls."""
+
+    async def load(self, offset: float) -> Sequence[Binding]:
+        """Every binding there is, remembered ones included; ``offset`` is taken off the stored dates."""
+
+    async def shift(self, seconds: float) -> None:
+        """The wall clock was set: move every stored date by ``seconds``."""

@@ -1,0 +1,143 @@
+"""What a REGISTER wants: its Contact header fields (RFC 3261 §10.2.1, RFC 5626 §4.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oversip_tw.registrar.settings import Settings
+from oversip_tw.sip.address import NameAddr
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.grammar import number, split_list
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+
+#: what an unreadable lifetime counts as (RFC 3261 §10.2.1.1, §20.19); seconds
+UNREADABLE_EXPIRES = 3600
+#: longest delta-seconds (RFC 3261 §25.1)
+MAX_DELTA_SECONDS = 2**32 - 1
+#: longest +sip.instance; a UUID URN has 45 characters. Each 200 repeats it twice for every binding
+MAX_INSTANCE = 255
+#: longest reg-id, that of CSeq: RFC 5626 §11 sets none
+MAX_REG_ID = 2**31 - 1
+
+# RFC 3261 §25.1 qvalue
+_QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
+#: parameters that are ours to say
+_OURS = ("expires", "q", "pub-gruu", "temp-gruu", "temp-gruu-cookie")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One Contact."""
+
+    uri: Uri
+    #: parameters as they came, without those that are ours to say
+    params: str
+    q: float
+    instance: str | None
+    reg_id: int | None
+    #: how long it shall live, as asked; 0: remove it
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All of one REGISTER. None at all: it only asks what there is."""
+
+    contacts: Sequence[Wish] = ()
+    #: ``Contact: *``: remove all
+    remove_all: bool = False
+
+
+def read_wishes(request: Request, settings: Settings, outbound: bool) -> Wishes:
+    """The Contacts of ``request``; reg-id counts only with ``outbound`` (its option tag in Supported, RFC 5626 §6).
+
+    Raises SIPError: 400 for what makes no sense, 403 for too many Contacts, 423 for too short a life.
+    """
+    fields = [split_list(field) for field in request.get_all("Contact")]
+    if not fields:
+        return Wishes()
+    if not all(fields):
+        raise SIPError(400, "Empty Contact")
+    texts = [text for field in fields for text in field]
+    if "*" in texts:
+        if len(texts) > 1 or request.expires != 0:
+            raise SIPError(400, "Contact * Needs Expires 0 And No Other Contact")
+        return Wishes(remove_all=True)
+    if len(texts) > settings.max_contacts:
+        raise SIPError(403, "Too Many Contacts")
+    default = _default_expires(request, settings)
+    wishes = [_read_wish(NameAddr.parse(text), default, outbound) for text in texts]
+    _check(wishes, settings)
+    return Wishes(wishes)
+
+
+def _default_expires(request: Request, settings: Settings) -> int:
+    expires = request.expires
+    if expires is not None:
+        return expires
+    return UNREADABLE_EXPIRES if request.has("Expires") else settings.default_expires
+
+
+def _read_wish(address: NameAddr, default: int, outbound: bool) -> Wish:
+    if not address.uri.is_sip:
+        raise SIPError(400, "Contact Is No SIP URI")
+    instance = _instance(address)
+    return Wish(
+        address.uri,
+        "".join(
+            [f";{name}" if value is None else f";{name}={value}" for name, value in address.params if name not in _OURS]
+        ),
+        _q(address),
+        instance,
+        _reg_id(address) if outbound and instance is not None else None,
+        _expires(address, default),
+    )
+
+
+def _expires(address: NameAddr, default: int) -> int:
+    text = address.param("expires")
+    if text is None:
+        return default
+    seconds = number(text, MAX_DELTA_SECONDS) if text else None
+    return UNREADABLE_EXPIRES if seconds is None else seconds
+
+
+def _q(address: NameAddr) -> float:
+    text = address.param("q")
+    if text is None:
+        return 1.0
+    if not _QVALUE.fullmatch(text):
+        raise SIPError(400, "Bad q")
+    return float(text)
+
+
+def _instance(address: NameAddr) -> str | None:
+    """RFC 5626 §4.1: a quoted string with a URN in angle brackets; some phones leave those out."""
+    text = address.param("+sip.instance")
+    if not text:
+        return None
+    instance = text[1:-1] if text[0] == "<" and text[-1] == ">" else text
+    if not instance or len(instance) > MAX_INSTANCE or '"' in instance or "\\" in instance:
+        raise SIPError(400, "Bad +sip.instance")
+    return instance
+
+
+def _reg_id(address: NameAddr) -> int | None:
+    text = address.param("reg-id")
+    if text is None:
+        return None
+    value = number(text, MAX_REG_ID) if text else None
+    if not value:
+        raise SIPError(400, "Bad reg-id")
+    return value
+
+
+def _check(wishes: Sequence[Wish], settings: Settings) -> None:
+    staying = [wish for wish in wishes if wish.expires > 0]
+    if len(staying) > 1 and any(wish.reg_id is not None for wish in staying):
+        raise SIPError(400, "One Contact With reg-id At A Time")  # RFC 5626 §6
+    if any(wish.expires < settings.min_expires for wish in staying):
+        raise SIPError(423, headers=[("Min-Expires", str(settings.min_expires))])

@@ -1,0 +1,50 @@
+"""Public GRUUs and the instances that they name (RFC 5627, RFC 5626 §4.1)."""
+
+from __future__ import annotations
+
+import re
+
+from oversip_tw.sip.uri import Uri
+
+# what a URI parameter may hold unescaped: paramchar of RFC 3261 §25.1
+_NOT_PARAMCHAR = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:&+$]", re.ASCII)
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+", re.ASCII)
+_UUID_URN = "urn:uuid:"
+
+
+def same_instance(one: str | None, other: str | None) -> bool:
+    """Whether both name the same instance. A UUID counts in any letter case (RFC 4122 §3); no instance equals none."""
+    return one is not None and other is not None and (one == other or comparable(one) == comparable(other))
+
+
+def comparable(instance: str) -> str:
+    """A spelling of ``instance`` that is equal for equal instances."""
+    folded = instance.lower()
+    return folded if folded.startswith(_UUID_URN) else instance
+
+
+def without_instance(user: Uri) -> str:
+    """The AoR that GRUUs are made from: scheme, user as it was written and domain, nothing else of ``user``.
+
+    The letter case is the phone's own: JsSIP refuses calls to a user part that is not, to the letter, its own.
+    """
+    return Uri.build(user.scheme, user.user, user.host).text
+
+
+def pub_gruu(base: str, instance: str) -> str:
+    """The public GRUU of ``instance`` under the AoR ``base`` (`without_instance`), as text of a URI."""
+    return f"{base};gr={_NOT_PARAMCHAR.sub(_escape, instance)}"
+
+
+def named_instance(uri: Uri) -> str | None:
+    """The instance that a GRUU names; None for any other URI, "" for a ``gr`` without value (a temporary GRUU)."""
+    value = uri.param("gr")
+    return value if value is None or "%" not in value else _ESCAPES.sub(_unescape, value)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in found[0].encode("utf-8", "surrogateescape"))
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "surrogateescape")

@@ -1,0 +1,341 @@
+"""Where users are: the location service (RFC 3261 §10.1), and the one that answers from memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from oversip_tw.interfaces import Clock, Delayed
+from oversip_tw.outbound import flow_id as flow_ids
+from oversip_tw.promise import spawn
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
+from oversip_tw.registrar.gruu import same_instance
+from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.uri import Uri
+
+Name = TypeVar("Name")
+
+#: seconds between two looks for what has expired
+SWEEP_INTERVAL = 1.0
+#: bindings ended in one go: 100,000 that expire together must not stop the reactor for longer than a few ms
+SWEEP_LIMIT = 1000
+#: until the next go when there is more
+SWEEP_PAUSE = 0.02
+#: a wall clock that moved further than this against the monotonic one was set by somebody; seconds
+CLOCK_STEP = 5.0
+
+# A Contact whose user and host need no decoding: nearly all of them.
+_PLAIN = re.compile(r"sips?:(?:([^@:;?%/\[\]]+)@)?([A-Za-z0-9.\-]+)(?::[0-9]+)?(?:;[^@]*)?", re.ASCII | re.IGNORECASE)
+
+
+class Location(Protocol):
+    """Who is where. What is sync here is answered from memory."""
+
+    async def lookup(self, aor: str) -> Sequence[Binding]:
+        """The bindings that a request for ``aor`` (`Uri.aor`) may go to: highest q first, then the newest."""
+
+    async def bindings(self, aor: str) -> Sequence[Binding]:
+        """All that have not ended, *lost* ones too; ordered as `lookup`."""
+
+    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
+        """Change ``aor``: each of ``put`` takes the place of its key's binding. Durable on return, else StoreFailed."""
+
+    async def flow_lost(self, flow_id: bytes) -> None:
+        """End the bindings that still name that very flow: at once here, soon in the store."""
+
+    def by_key(self, key: bytes) -> Binding | None:
+        """The binding of that key, *lost* or ``ended`` ones too: those are remembered for an hour."""
+
+    def by_contact(self, uri: Uri) -> Sequence[Binding]:
+        """The bindings, of whatever user, that have this Contact; parameters ob and transport do not count."""
+
+    def by_gruu(self, aor: str, instance: str) -> Binding | None:
+        """The newest binding of ``instance`` that a request may go to."""
+
+    def by_flow(self, flow_id: bytes) -> Sequence[Binding]:
+        """The bindings that name that flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How long is remembered what is over."""
+
+    #: seconds that a restart leaves a connection's phone to come back
+    lost_for: float = 120.0
+    #: seconds that an ended binding stays known to `Location.by_key`
+    remember: float = 3600.0
+    #: ended bindings remembered at most; the oldest are forgotten first
+    remembered: int = 100_000
+
+
+class MemoryLocation:
+    """A `Location` that reads from memory and, with a ``store``, writes there first.
+
+    ``wall`` (seconds since 1970) is asked only for what is stored. ``failed`` hears what goes wrong behind the scenes.
+    Call `load` and then `start`; `stop` ends the sweeping.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        wall: Callable[[], float] | None = None,
+        store: BindingStore | None = None,
+        settings: Settings = Settings(),
+        on_change: OnChange = unheard,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self._clock = clock
+        self._wall = wall or clock.seconds
+        self._store = store
+        self._settings = settings
+        self._on_change = on_change
+        self._failed = failed
+        self._offset = self._wall() - clock.seconds()
+        self._users: dict[str, tuple[Binding, ...]] = {}
+        self._keys: dict[bytes, Binding] = {}
+        self._flows: dict[bytes, tuple[bytes, ...]] = {}
+        self._places: dict[str, tuple[bytes, ...]] = {}
+        #: oldest first
+        self._ended: dict[bytes, Binding] = {}
+        #: keys by the second in which they may expire
+        self._due: dict[int, list[bytes]] = {}
+        self._swept = int(clock.seconds()) - 1
+        self._sweeping: Delayed | None = None
+
+    # -- reading
+
+    async def lookup(self, aor: str) -> Sequence[Binding]:
+        return self._live(self._users.get(aor, ()))
+
+    async def bindings(self, aor: str) -> Sequence[Binding]:
+        now = self._clock.seconds()
+        return [binding for binding in self._users.get(aor, ()) if binding.expires_at > now]
+
+    def by_key(self, key: bytes) -> Binding | None:
+        binding = self._keys.get(key)
+        if binding is not None:
+            return binding if binding.expires_at > self._clock.seconds() else replace(binding, ended=True)
+        return self._ended.get(key)
+
+    def by_contact(self, uri: Uri) -> Sequence[Binding]:
+        keys = self._places.get(_place(uri.text))
+        if keys is None:
+            return ()
+        bare = _bare(uri)
+        found = self._live([self._keys[key] for key in keys])
+        return [binding for binding in found if _bare(binding.target).equivalent(bare)]
+
+    def by_gruu(self, aor: str, instance: str) -> Binding | None:
+        found = [binding for binding in self._users.get(aor, ()) if same_instance(binding.instance, instance)]
+        return max(self._live(found), key=lambda binding: binding.updated_at, default=None)
+
+    def by_flow(self, flow_id: bytes) -> Sequence[Binding]:
+        return [self._keys[key] for key in self._flows.get(flow_id, ())]
+
+    def all(self) -> Iterator[Binding]:
+        """Every binding that has not ended, user by user."""
+        now = self._clock.seconds()
+        return (binding for user in list(self._users.values()) for binding in user if binding.expires_at > now)
+
+    @property
+    def count(self) -> int:
+        """How many bindings there are."""
+        return len(self._keys)
+
+    def _live(self, found: Sequence[Binding]) -> Sequence[Binding]:
+        now = self._clock.seconds()
+        return [binding for binding in found if binding.expires_at > now and not binding.lost]
+
+    # -- changing
+
+    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
+        if self._store is not None:
+            await self._store.write(Changes(put, drop, (), self._offset))
+        now = self._clock.seconds()
+        for binding in drop:
+            self._end(binding, now)
+        for binding in put:
+            self._add(binding)
+
+    async def flow_lost(self, flow_id: bytes) -> None:
+        lost = self.by_flow(flow_id)
+        if not lost:
+            return
+        now = self._clock.seconds()
+        for binding in lost:
+            self._end(binding, now)
+            self._on_change(Change.FLOW_LOST, binding)
+        await self._write(Changes((), lost, (), self._offset))
+
+    async def load(self) -> None:
+        """Take over what the store holds. Raises StoreFailed. Connections of before are *lost*, UDP flows are not."""
+        if self._store is None:
+            return
+        now = self._clock.seconds()
+        for binding in await self._store.load(self._offset):
+            self._revive(binding, now)
+
+    def _revive(self, binding: Binding, now: float) -> None:
+        life = binding.expires_at - binding.updated_at
+        if binding.expires_at - now > life:
+            # The wall clock was set back while we were away: nobody was promised more than this.
+            binding = replace(binding, updated_at=now, expires_at=now + life)
+        if binding.ended or binding.expires_at <= now:
+            self._remember(binding, now)
+        elif flow_ids.is_stream(binding.flow_id):
+            self._add(replace(binding, lost=True, expires_at=min(binding.expires_at, now + self._settings.lost_for)))
+        else:
+            self._add(binding)
+
+    def _add(self, binding: Binding) -> None:
+        key = binding.key
+        self._ended.pop(key, None)
+        old = self._keys.get(key)
+        others = self._users.get(binding.aor, ())
+        if old is not None:
+            others = tuple([other for other in others if other is not old])
+            if old.flow_id != binding.flow_id:
+                _unlink(self._flows, old.flow_id, key)
+            if old.contact != binding.contact:
+                _unlink(self._places, _place(old.contact), key)
+        self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference)) if others else (binding,)
+        self._keys[key] = binding
+        _link(self._flows, binding.flow_id, key)
+        _link(self._places, _place(binding.contact), key)
+        self._due.setdefault(int(binding.expires_at) + 1, []).append(key)
+
+    def _end(self, binding: Binding, now: float) -> None:
+        old = self._keys.pop(binding.key, None)
+        if old is None:
+            return
+        others = tuple([other for other in self._users[old.aor] if other is not old])
+        if others:
+            self._users[old.aor] = others
+        else:
+            del self._users[old.aor]
+        _unlink(self._flows, old.flow_id, old.key)
+        _unlink(self._places, _place(old.contact), old.key)
+        self._remember(old, now)
+
+    def _remember(self, binding: Binding, now: float) -> None:
+        self._ended.pop(binding.key, None)  # so that it goes to the end of the line
+        self._ended[binding.key] = replace(binding, ended=True, expires_at=min(binding.expires_at, now))
+
+    # -- sweeping
+
+    def start(self) -> None:
+        """Look for expired bindings from now on, once a second."""
+        self._sweeping = self._clock.callLater(SWEEP_INTERVAL, self._tick)
+
+    def stop(self) -> None:
+        """Stop looking."""
+        if self._sweeping is not None and self._sweeping.active():
+            self._sweeping.cancel()
+        self._sweeping = None
+
+    def _tick(self) -> None:
+        more = False
+        try:
+            more = self.sweep()
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._sweeping = self._clock.callLater(SWEEP_PAUSE if more else SWEEP_INTERVAL, self._tick)
+
+    def sweep(self) -> bool:
+        """End what has expired, some of it: True when there is more. Notices too when the wall clock was set."""
+        self._follow_wall()
+        now = self._clock.seconds()
+        over = self._take_expired(now)
+        for binding in over:
+            self._end(binding, now)
+            self._on_change(Change.EXPIRED, binding)
+        forgotten = self._take_forgotten(now)
+        if self._store is not None and (over or forgotten):
+            spawn(self._write(Changes((), over, forgotten, self._offset)), self._failed)
+        return len(over) >= SWEEP_LIMIT or len(forgotten) >= SWEEP_LIMIT
+
+    def _follow_wall(self) -> None:
+        offset = self._wall() - self._clock.seconds()
+        step = offset - self._offset
+        if abs(step) > CLOCK_STEP:
+            self._offset = offset
+            if self._store is not None:
+                spawn(self._store.shift(step), self._failed)
+
+    def _take_expired(self, now: float) -> list[Binding]:
+        over: list[Binding] = []
+        while self._swept < int(now):
+            keys = self._due.get(self._swept + 1, [])
+            while keys:
+                if len(over) >= SWEEP_LIMIT:
+                    return over
+                binding = self._keys.get(keys.pop())
+                if binding is not None and binding.expires_at <= now:
+                    over.append(binding)
+            self._due.pop(self._swept + 1, None)
+            self._swept += 1
+        return over
+
+    def _take_forgotten(self, now: float) -> list[bytes]:
+        excess = len(self._ended) - self._settings.remembered
+        forgotten: list[bytes] = []
+        for key, ended in islice(self._ended.items(), SWEEP_LIMIT):
+            if len(forgotten) >= excess and ended.expires_at + self._settings.remember > now:
+                break
+            forgotten.append(key)
+        for key in forgotten:
+            del self._ended[key]
+        return forgotten
+
+    async def _write(self, changes: Changes) -> None:
+        """Tell the store what is over. If it cannot hear, memory stays right and the dates in the store end it."""
+        if self._store is not None:
+            try:
+                await self._store.write(changes)
+            except StoreFailed as error:
+                self._failed(error)
+
+
+def _preference(binding: Binding) -> tuple[float, float]:
+    return (-binding.q, -binding.updated_at)
+
+
+def _link(index: dict[Name, tuple[bytes, ...]], name: Name, key: bytes) -> None:
+    if not name:
+        return
+    keys = index.get(name)
+    if keys is None:
+        index[name] = (key,)
+    elif key not in keys:
+        index[name] = (*keys, key)
+
+
+def _unlink(index: dict[Name, tuple[bytes, ...]], name: Name, key: bytes) -> None:
+    others = tuple([other for other in index.get(name, ()) if other != key])
+    if others:
+        index[name] = others
+    else:
+        index.pop(name, None)
+
+
+def _place(contact: str) -> str:
+    """User and host of a Contact, without escapes: equal for all Contacts that might be equivalent."""
+    plain = _PLAIN.fullmatch(contact)
+    if plain is not None:
+        host = plain[2].lower()
+        return host if plain[1] is None else f"{plain[1]}@{host}"
+    try:
+        return Uri.parse(contact).aor.partition(":")[2]
+    except ParseError:
+        return contact
+
+
+def _bare(uri: Uri) -> Uri:
+    """``uri`` without what differs between a phone's REGISTER and its calls."""
+    kept = tuple([(name, value) for name, value in uri.params if name not in ("ob", "transport")])
+    return uri if len(kept) == len(uri.params) else uri.replace(params=kept)

@@ -1,0 +1,274 @@
+"""The registrar (RFC 3261 §10.3, RFC 5626 §6, RFC 5627 §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from oversip_tw.interfaces import Clock, Flow, Flows, NewId
+from oversip_tw.outbound.binding_key import binding_key
+from oversip_tw.promise import Promise, spawn
+from oversip_tw.registrar.answer import Answer
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import OnChange, StoreFailed, unheard
+from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
+from oversip_tw.registrar.gruu import comparable, named_instance, same_instance
+from oversip_tw.registrar.location import Location
+from oversip_tw.registrar.plan import Plan
+from oversip_tw.registrar.settings import Settings
+from oversip_tw.registrar.turns import Turns
+from oversip_tw.sip.address import NameAddr
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
+
+#: option tags that a REGISTER may require
+OPTIONS = ("gruu", "outbound", "path")
+#: when to try again after the store failed; seconds
+RETRY_AFTER = 10
+#: longest User-Agent that is kept
+MAX_USER_AGENT = 200
+
+
+def _nobody_waits(key: bytes, flow: Flow) -> None:
+    """No request waits for anybody to come back."""
+
+
+class Registrar:
+    """Turns REGISTERs into bindings of ``location``.
+
+    ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
+    that a REGISTER brought to a flow, ``on_change`` of every change; both are called once it is durable and may not
+    raise. ``new_id`` makes To tags.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        settings: Settings,
+        clock: Clock,
+        flows: Flows,
+        new_id: NewId,
+        *,
+        node: str,
+        secret: bytes,
+        on_change: OnChange = unheard,
+        came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+    ) -> None:
+        self._location = location
+        self._settings = settings
+        self._clock = clock
+        self._flows = flows
+        self._new_id = new_id
+        self._node = node
+        self._secret = secret
+        self._on_change = on_change
+        self._came_back = came_back
+        self._turns = Turns()
+
+    async def register(
+        self, request: Request, aor: str, flow: Flow | None = None, path: Sequence[str] = ()
+    ) -> Response:
+        """Do what ``request`` asks for ``aor`` (`Uri.aor` of its To) and give the 200; raises SIPError else.
+
+        ``flow`` is where the phone is reached from now on; None if that is the way its Contact, or ``path`` if there is
+        one, says. ``path`` is the Path of others that was accepted, topmost first. May be called at any time: REGISTERs
+        of one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
+        """
+        self._check(request, path)
+        outbound = "outbound" in request.values("Supported")
+        wishes = read_wishes(request, self._settings, outbound)
+        if outbound and (flow is None or path):
+            _check_first_hop(request, wishes, path)
+        if self._turns.waiting(aor) >= self._settings.queue:
+            raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))])
+        answer: Promise[Response] = Promise()
+        # In a task of its own: whoever gives up must not stop it between the store and memory, or in its turn.
+        spawn(self._in_turn(request, aor, flow, path, wishes, answer), answer.fail)
+        return await answer
+
+    def _check(self, request: Request, path: Sequence[str]) -> None:
+        user = request.to.uri
+        if not user.is_sip:
+            raise SIPError(400, "To Is No SIP URI")
+        if user.host not in self._settings.domains:
+            raise SIPError(404)
+        unknown = [option for option in request.values("Require") if option.lower() not in OPTIONS]
+        if unknown:
+            raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
+
+    async def _in_turn(
+        self,
+        request: Request,
+        aor: str,
+        flow: Flow | None,
+        path: Sequence[str],
+        wishes: Wishes,
+        answer: Promise[Response],
+    ) -> None:
+        await self._turns.enter(aor)
+        try:
+            if wishes.contacts or wishes.remove_all:
+                await self._change(request, aor, flow, tuple(path), wishes)
+            answer.resolve(await self._answer(request, aor, flow, path, wishes))
+        finally:
+            self._turns.leave(aor)
+
+    async def _answer(
+        self, request: Request, aor: str, flow: Flow | None, path: Sequence[str], wishes: Wishes
+    ) -> Response:
+        bindings = await self._location.bindings(aor)
+        headers = Answer(request, self._settings, self._clock.seconds()).headers(bindings, wishes, flow, path)
+        return request.response(200, to_tag=self._new_id(), headers=headers)
+
+    # -- changing
+
+    async def _change(
+        self, request: Request, aor: str, flow: Flow | None, path: tuple[str, ...], wishes: Wishes
+    ) -> None:
+        if flow is not None and flow.closed:
+            raise SIPError(480, "Flow Is Gone")
+        bindings = await self._location.bindings(aor)
+        plan = self._plan(request, aor, flow, path, wishes, bindings)
+        try:
+            await self._location.commit(aor, list(plan.put.values()), plan.dropped)
+        except StoreFailed as error:
+            raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))]) from error
+        if flow is not None and flow.closed and plan.put:
+            await self._roll_back(aor, flow, plan)
+            raise SIPError(480, "Flow Is Gone")
+        self._announce(plan, flow)
+
+    def _plan(
+        self,
+        request: Request,
+        aor: str,
+        flow: Flow | None,
+        path: tuple[str, ...],
+        wishes: Wishes,
+        bindings: Sequence[Binding],
+    ) -> Plan:
+        plan = Plan(bindings, request.call_id, request.cseq)
+        if wishes.remove_all:
+            for binding in bindings:
+                plan.remove(binding)
+            return plan
+        template = self._template(request, aor, flow, path)
+        for wish in wishes.contacts:
+            if self._is_own_gruu(wish.uri, aor):
+                named = self._named(wish, aor, bindings)
+                if named is None:
+                    continue
+                wish = named
+            plan.take(wish, self._binding(wish, template))
+        plan.make_room(self._settings, self._is_dead)
+        return plan
+
+    def _template(self, request: Request, aor: str, flow: Flow | None, path: tuple[str, ...]) -> Binding:
+        """What all Contacts of one REGISTER have in common."""
+        return Binding(
+            aor=aor,
+            contact="",
+            call_id=request.call_id,
+            cseq=request.cseq,
+            updated_at=self._clock.seconds(),
+            path=path,
+            node=self._node,
+            flow_id=b"" if flow is None or path else flow.id,
+            user_agent=(request.get("User-Agent") or "")[:MAX_USER_AGENT],
+            secure=flow is not None and flow.secure,
+        )
+
+    def _binding(self, wish: Wish, template: Binding) -> Binding:
+        instance = None if wish.instance is None else comparable(wish.instance)
+        return replace(
+            template,
+            contact=wish.uri.text,
+            params=wish.params,
+            q=wish.q,
+            instance=wish.instance,
+            reg_id=wish.reg_id,
+            expires_at=template.updated_at + min(wish.expires, self._settings.max_expires),
+            key=binding_key(self._secret, template.aor, instance, wish.reg_id, wish.uri.text),
+        )
+
+    def _is_own_gruu(self, uri: Uri, aor: str) -> bool:
+        return uri.has_param("gr") and uri.aor == aor
+
+    def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
+        """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1).
+
+        None: it removes what is gone already. Raises SIPError (403) when the GRUU is not the phone's own.
+        """
+        instance = named_instance(wish.uri) or ""
+        if wish.instance is not None and not same_instance(wish.instance, instance):
+            raise SIPError(403, "GRUU Of Another Instance")
+        found = [
+            binding
+            for binding in bindings
+            if same_instance(binding.instance, instance) and wish.reg_id in (None, binding.reg_id)
+        ]
+        known = max(found, key=lambda binding: binding.updated_at, default=None)
+        if known is None and wish.reg_id is not None:
+            # It may have lost its connection a moment ago, and its binding with it.
+            known = self._location.by_key(binding_key(self._secret, aor, comparable(instance), wish.reg_id, ""))
+        if known is None:
+            if wish.expires == 0:
+                return None
+            raise SIPError(403, "GRUU Of No Instance")
+        return Wish(
+            Uri.parse(known.contact),
+            known.params if wish.instance is None else wish.params,
+            wish.q,
+            known.instance,
+            known.reg_id,
+            wish.expires,
+        )
+
+    def _is_dead(self, binding: Binding) -> bool:
+        return binding.lost or (binding.flow_id != b"" and self._flows.find(binding.flow_id) is None)
+
+    async def _roll_back(self, aor: str, flow: Flow, plan: Plan) -> None:
+        """The phone left before its 200: what it took the place of is back, unless that is dead as well."""
+        now = self._clock.seconds()
+        restored = [
+            binding
+            for binding in plan.displaced
+            if binding.flow_id != flow.id and binding.expires_at > now and (binding.lost or not self._is_dead(binding))
+        ]
+        keys = {binding.key for binding in restored}
+        try:
+            await self._location.commit(
+                aor, restored, [binding for binding in plan.put.values() if binding.key not in keys]
+            )
+        except StoreFailed:
+            # Memory at least must not send calls to where nobody is. The store's entry comes back as *lost*, if ever.
+            await self._location.flow_lost(flow.id)
+
+    def _announce(self, plan: Plan, flow: Flow | None) -> None:
+        for change, binding in plan.changes():
+            self._on_change(change, binding)
+        for binding in plan.displaced:
+            self._ask_whether_alive(binding, flow)
+        if flow is not None:
+            for binding in plan.put.values():
+                if binding.flow_id:
+                    self._came_back(binding.key, flow)
+
+    def _ask_whether_alive(self, superseded: Binding, flow: Flow | None) -> None:
+        """An old connection of a phone that came back on another is pinged, not closed: dialogs may still use it."""
+        if superseded.flow_id and (flow is None or superseded.flow_id != flow.id):
+            old = self._flows.find(superseded.flow_id)
+            if old is not None and old.reliable:
+                old.ping()
+
+
+def _check_first_hop(request: Request, wishes: Wishes, path: Sequence[str]) -> None:
+    """RFC 5626 §6: flows are of no use when the proxy next to the phone does not keep them."""
+    if all(wish.reg_id is None for wish in wishes.contacts):
+        return
+    if path:
+        if not NameAddr.parse(path[-1]).uri.has_param("ob"):
+            raise SIPError(439, "First Hop Lacks Outbound Support")
+    elif len(request.values("Via")) > 1:
+        raise SIPError(439, "First Hop Lacks Outbound Support")

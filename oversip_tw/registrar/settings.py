@@ -1,0 +1,32 @@
+"""What the registrar may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times are whole seconds, as SIP has them."""
+
+    #: whose users are ours; names in lower case
+    domains: frozenset[str] = frozenset()
+    #: less is refused by 423 (RFC 3261 §10.3 step 7)
+    min_expires: int = 60
+    #: more is cut down to this
+    max_expires: int = 3600
+    #: for phones that do not say
+    default_expires: int = 3600
+    #: bindings of one user at a time
+    max_bindings: int = 10
+    #: Contacts in one REGISTER
+    max_contacts: int = 10
+    #: what one binding too many does: take the place of a dead one, else of the oldest; or be refused by 403
+    when_full: Literal["replace", "refuse"] = "replace"
+    #: REGISTERs of one user that may wait for each other
+    queue: int = 64
+    #: Flow-Timer (RFC 5626 §5.4) for phones with ``outbound`` on a connection; 0 = none is sent
+    flow_timer: int = 120
+    #: the same over UDP: NATs forget an idle mapping after 30 s
+    flow_timer_udp: int = 25
