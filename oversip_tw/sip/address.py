@@ -1,0 +1,95 @@
+"""name-addr and addr-spec with header parameters: From, To, Contact, Route, ... (RFC 3261 §20.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from oversip_tw.sip import grammar
+from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.uri import Params, Uri, check_params, find_param, unreadable
+
+_MEMO = 4096  # addresses
+_MEMO_TEXT = 512  # longer ones are not worth remembering
+_memo: dict[str, NameAddr] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """A URI with a display name before it and parameters behind it.
+
+    ``params`` keeps values as written, quotes included; `param` takes the quotes off.
+    """
+
+    display_name: str
+    uri: Uri
+    params: Params
+    text: str
+    #: the tag of a From or To
+    tag: str | None = None
+
+    @staticmethod
+    def parse(text: str) -> NameAddr:
+        """``text`` is one value, unfolded. Raises ParseError (400)."""
+        address = _memo.get(text)
+        if address is None:
+            address = _parse(text)
+            if len(text) <= _MEMO_TEXT:
+                if len(_memo) >= _MEMO:
+                    _memo.clear()
+                _memo[text] = address
+        return address
+
+    @staticmethod
+    def build(uri: Uri | str, display_name: str = "", params: Iterable[tuple[str, str | None]] = ()) -> NameAddr:
+        """Written with <>; parameter values that are no token are quoted. Raises ParseError, ValueError."""
+        name = f"{grammar.quote(display_name)} " if display_name else ""
+        tail = "".join(f";{key}" if value is None else f";{key}={_param_value(value)}" for key, value in params)
+        return NameAddr.parse(f"{name}<{uri}>{tail}")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def param(self, name: str) -> str | None:
+        """The unquoted value of ``name`` (lower case): "" when it has none, None when it is absent."""
+        value = find_param(self.params, name)
+        return grammar.unquote(value) if value else value
+
+    def has_param(self, name: str) -> bool:
+        return find_param(self.params, name) is not None
+
+
+def _param_value(text: str) -> str:
+    return text if grammar.gen_value.fullmatch(text) else grammar.quote(text)
+
+
+def read_params(text: str) -> Params:
+    """The parameters of a text found well formed, names in lower case. Raises ParseError for a duplicate."""
+    params = tuple((name.lower(), value or None) for name, value in grammar.generic_param.findall(text))
+    check_params(params)
+    return params
+
+
+def _parse(text: str) -> NameAddr:
+    match = grammar.name_addr.fullmatch(text)
+    if match is not None:
+        quoted, tokens, uri, parameters = match.groups()
+        name = tokens.strip(" \t") if quoted is None else grammar.unquote(quoted)
+    else:
+        match = grammar.addr_spec.fullmatch(text)
+        if match is None:
+            raise ParseError("Bad Address")
+        name = ""
+        uri, parameters = match.groups()
+    params: Params = ()
+    tag = None
+    if parameters:
+        params = read_params(parameters)
+        tag = find_param(params, "tag")
+    return NameAddr(name, Uri.parse(uri), params, text, tag)
+
+
+def unreadable_address(text: str) -> NameAddr:
+    """Stands in for an address that cannot be read, in a request that is only good for its refusal."""
+    match = grammar.tag.search(text)
+    return NameAddr("", unreadable(text), (), text, match and match[1])

@@ -1,0 +1,80 @@
+"""Credentials and challenges (RFC 3261 §20.7, §20.44; RFC 7616, Bearer of RFC 6750)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from oversip_tw.sip import grammar
+from oversip_tw.sip.errors import ParseError
+
+#: written without quotes by those who are asked (RFC 7616 §3.4)
+_BARE_IN_CREDENTIALS = frozenset(("algorithm", "qop", "nc", "userhash", "stale"))
+#: written without quotes by those who ask (RFC 7616 §3.3)
+_BARE_IN_CHALLENGE = frozenset(("algorithm", "stale", "userhash", "charset"))
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """``params``: names in lower case, values without quotes. ``token``: what a Bearer carries instead."""
+
+    scheme: str
+    params: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+
+    @staticmethod
+    def parse(text: str) -> Credentials:
+        """One value of Authorization, WWW-Authenticate or their proxy forms. Raises ParseError."""
+        match = grammar.auth_scheme.fullmatch(text.strip(" \t"))
+        if match is None:
+            raise ParseError("Bad Credentials")
+        rest = match[2] or ""
+        if grammar.token68.fullmatch(rest):
+            return Credentials(match[1], {}, rest)
+        return Credentials(match[1], parse_params(rest))
+
+    @property
+    def is_digest(self) -> bool:
+        return self.scheme.lower() == "digest"
+
+    def param(self, name: str) -> str | None:
+        return self.params.get(name)
+
+    def __str__(self) -> str:
+        """As an Authorization value. Raises ValueError for a value that cannot be written."""
+        return _written(self.scheme, self.params.items(), _BARE_IN_CREDENTIALS) if not self.token else (
+            f"{self.scheme} {self.token}"
+        )
+
+
+def parse_params(text: str) -> dict[str, str]:
+    """``name=value, name="value"``: also what Authentication-Info holds. Raises ParseError, for duplicates too."""
+    params: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        match = grammar.auth_param.match(text, at)
+        if match is None:
+            raise ParseError("Bad Credentials")
+        name = match[1].lower()
+        if name in params:
+            raise ParseError("Duplicate Parameter")
+        params[name] = grammar.unquote(match[2])
+        at = match.end()
+    return params
+
+
+parse_credentials = Credentials.parse
+parse_challenge = Credentials.parse
+
+
+def build_challenge(scheme: str, params: Iterable[tuple[str, str]]) -> str:
+    """A WWW-Authenticate or Proxy-Authenticate value. Raises ValueError for a value that cannot be written."""
+    return _written(scheme, params, _BARE_IN_CHALLENGE)
+
+
+def _written(scheme: str, params: Iterable[tuple[str, str]], bare: frozenset[str]) -> str:
+    written = [
+        f"{name}={value}" if name in bare and grammar.token.fullmatch(value) else f"{name}={grammar.quote(value)}"
+        for name, value in params
+    ]
+    return f"{scheme} {', '.join(written)}"

@@ -1,0 +1,243 @@
+"""The lines of a message and their edits. Lines that nobody touches stay byte for byte as they came."""
+
+from __future__ import annotations
+
+from oversip_tw.sip import names
+from oversip_tw.sip.grammar import split_list, unfold
+from oversip_tw.sip.headers import Headers
+from oversip_tw.sip.layout import Layout, layout_of
+
+#: a line of ours: key, name, value
+Line = tuple[str, str, str]
+
+
+class Head:
+    """Start line and header fields.
+
+    The lines as they came stand in ``_lines`` (a removed one is None), where the layout finds them. New ones never
+    change the layout: they are kept apart, above (``_above``, the topmost last) and below (``_below``).
+    """
+
+    __slots__ = ("_above", "_below", "_layout", "_lines")
+
+    def __init__(self, lines: list[str | None], layout: Layout) -> None:
+        self._lines = lines
+        self._layout = layout
+        self._above: list[Line] | None = None
+        self._below: list[Line] | None = None
+
+    def _changed(self, key: str) -> None:
+        """Forget what was read from the fields of ``key``."""
+
+    # -- reading
+
+    def get(self, name: str) -> str | None:
+        """The value of the first field called ``name``, as one line. None: there is none."""
+        return self._first(names.key(name))
+
+    def _first(self, key: str) -> str | None:
+        if self._above:
+            for known, _, value in reversed(self._above):
+                if known == key:
+                    return value
+        lines, layout = self._lines, self._layout
+        for slot in layout.slots.get(key, ()):
+            line = lines[slot]
+            if line is not None:
+                return unfold(line[layout.values[slot] :]).strip(" \t")
+        if self._below:
+            for known, _, value in self._below:
+                if known == key:
+                    return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all fields called ``name``, one for each field."""
+        key = names.key(name)
+        found = []
+        if self._above:
+            found = [value for known, _, value in reversed(self._above) if known == key]
+        lines, layout = self._lines, self._layout
+        for slot in layout.slots.get(key, ()):
+            line = lines[slot]
+            if line is not None:
+                found.append(unfold(line[layout.values[slot] :]).strip(" \t"))
+        if self._below:
+            found += [value for known, _, value in self._below if known == key]
+        return found
+
+    def values(self, name: str) -> list[str]:
+        """The members of the comma-separated list ``name`` over all its fields. Raises ParseError (`split_list`)."""
+        return [member for field in self.get_all(name) for member in split_list(field)]
+
+    def has(self, name: str) -> bool:
+        return self._first(names.key(name)) is not None
+
+    def names(self) -> list[str]:
+        """The names there are, each once, in order, in their usual spelling."""
+        keys = [key for key, _, _ in reversed(self._above or ())]
+        keys += [key for key, line in zip(self._layout.keys, self._lines, strict=True) if line is not None]
+        keys += [key for key, _, _ in self._below or ()]
+        return [names.usual(key) for key in dict.fromkeys(keys) if key]
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields as a mapping."""
+        return Headers(self)
+
+    # -- editing. Names that are no tokens and values with CR or LF raise ValueError.
+
+    def set(self, name: str, value: str) -> None:
+        """Make ``value`` the only value of ``name``: in the place of the first field, else as last of all."""
+        key = _checked(name, value)
+        if self._replace(key, value):
+            self._remove(key, keep_first=True)
+        else:
+            self._append((key, name, value))
+        self._changed(key)
+
+    def prepend(self, name: str, value: str) -> None:
+        """Add a field above all others, and so above all of its name."""
+        key = _checked(name, value)
+        if self._above is None:
+            self._above = [(key, name, value)]
+        else:
+            self._above.append((key, name, value))
+        self._changed(key)
+
+    def append(self, name: str, value: str) -> None:
+        """Add a field below all others."""
+        key = _checked(name, value)
+        self._append((key, name, value))
+        self._changed(key)
+
+    def remove(self, name: str) -> None:
+        """Remove all fields called ``name``."""
+        key = names.key(name)
+        self._remove(key, keep_first=False)
+        self._changed(key)
+
+    def remove_first(self, name: str) -> str | None:
+        """Remove the first value, which need not be all of its field, and return it. Raises ParseError."""
+        key = names.key(name)
+        field = self._first(key)
+        if field is None:
+            return None
+        first, rest = field, ""
+        if "," in field:
+            members = split_list(field)
+            first, rest = (members[0], ", ".join(members[1:])) if members else ("", "")
+        if rest:
+            self._replace(key, rest)
+        else:
+            self._remove_field(key)
+        self._changed(key)
+        return first
+
+    def replace_first(self, name: str, value: str) -> None:
+        """Put ``value`` in the place of the first value; add a field if there is none. Raises ParseError."""
+        key = _checked(name, value)
+        field = self._first(key)
+        if field is None:
+            self._append((key, name, value))
+        else:
+            if "," in field:
+                value = ", ".join([value, *split_list(field)[1:]])
+            self._replace(key, value)
+        self._changed(key)
+
+    def _append(self, line: Line) -> None:
+        if self._below is None:
+            self._below = [line]
+        else:
+            self._below.append(line)
+
+    def _replace(self, key: str, value: str) -> bool:
+        """Give the first field of ``key`` another value; False if there is none."""
+        above = self._above or ()
+        for at in range(len(above) - 1, -1, -1):
+            if above[at][0] == key:
+                self._above[at] = (key, above[at][1], value)  # type: ignore[index]  # it is not empty
+                return True
+        lines, layout = self._lines, self._layout
+        for slot in layout.slots.get(key, ()):
+            if lines[slot] is not None:
+                lines[slot] = f"{layout.starts[slot]} {value}"
+                return True
+        for at, (known, name, _) in enumerate(self._below or ()):
+            if known == key:
+                self._below[at] = (key, name, value)  # type: ignore[index]  # it is not empty
+                return True
+        return False
+
+    def _remove_field(self, key: str) -> None:
+        """Remove the first field of ``key``, which there is."""
+        above = self._above or ()
+        for at in range(len(above) - 1, -1, -1):
+            if above[at][0] == key:
+                del self._above[at]  # type: ignore[union-attr]  # it is not empty
+                return
+        lines = self._lines
+        for slot in self._layout.slots.get(key, ()):
+            if lines[slot] is not None:
+                lines[slot] = None
+                return
+        below = self._below or []
+        del below[[line[0] for line in below].index(key)]
+
+    def _remove(self, key: str, keep_first: bool) -> None:
+        """Remove the fields of ``key``, all or all but the first."""
+        if self._above:
+            kept = []
+            for line in reversed(self._above):
+                if line[0] != key or keep_first:
+                    keep_first = keep_first and line[0] != key
+                    kept.append(line)
+            kept.reverse()
+            self._above = kept
+        lines = self._lines
+        for slot in self._layout.slots.get(key, ()):
+            if lines[slot] is not None:
+                if not keep_first:
+                    lines[slot] = None
+                keep_first = False
+        if self._below:
+            kept = []
+            for line in self._below:
+                if line[0] != key or keep_first:
+                    keep_first = keep_first and line[0] != key
+                    kept.append(line)
+            self._below = kept
+
+    # -- writing
+
+    def _head(self) -> str:
+        lines = self._lines
+        if self._above:
+            above = [f"{name}: {value}" for _, name, value in reversed(self._above)]
+            lines = [lines[0], *above, *lines[1:]]
+        if self._below:
+            lines = [*lines, *[f"{name}: {value}" for _, name, value in self._below]]
+        return "\r\n".join(filter(None, lines))
+
+    def _copy_head(self, other: Head) -> None:
+        other._lines = self._lines.copy()
+        other._layout = self._layout
+        other._above = self._above and self._above.copy()
+        other._below = self._below and self._below.copy()
+
+
+def _checked(name: str, value: str) -> str:
+    """The key of ``name``. Raises ValueError if the field would not be one field."""
+    if "\n" in value or "\r" in value:
+        raise ValueError("a header field value holds no CR or LF")
+    return names.checked_key(name)
+
+
+def head_of(start_line: str, fields: list[tuple[str, str]]) -> tuple[list[str | None], Layout]:
+    """Lines and layout of a head of ours. Raises ValueError."""
+    for name, value in fields:
+        _checked(name, value)
+    lines: list[str | None] = [start_line]
+    lines += [f"{name}: {value}" for name, value in fields]
+    return lines, layout_of(tuple(f"{name}:" for name, _ in fields))

@@ -1,0 +1,102 @@
+"""Where in a head is what: worked out once for each sequence of header field names, then looked up.
+
+One user agent always sends the same names in the same order. All that follows from the names alone is kept here: where
+a field stands, where its value begins, and what is wrong with the names.
+"""
+
+from __future__ import annotations
+
+import re
+
+from oversip_tw.sip import grammar, names
+
+#: What each line after the start line begins with: the name up to and including the colon. Without a colon, all of it.
+line_starts = re.compile(r"\r\n([^:\r\n]*+:?+)").findall
+
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
+_NEEDED = ("via", "from", "to", "call-id", "cseq")
+
+_MEMO = 1024  # layouts
+_MEMO_TEXT = 2048  # characters of all names together; what needs more is not worth remembering
+_memo: dict[tuple[str, ...], Layout] = {}
+
+
+class Layout:
+    """Index 0 is the start line: header fields count from 1. Shared by all messages with these names: never changed."""
+
+    __slots__ = (
+        "call_id",
+        "contacts",
+        "content_length",
+        "cseq",
+        "folded",
+        "from_",
+        "keys",
+        "max_forwards",
+        "problem",
+        "routes",
+        "size",
+        "slots",
+        "starts",
+        "to",
+        "values",
+        "via",
+        "vias",
+    )
+
+    def __init__(self, starts: tuple[str, ...]) -> None:
+        #: what each line begins with, name and colon; "" for the start line
+        self.starts = ("", *starts)
+        #: where each line's value begins
+        self.values = tuple(map(len, self.starts))
+        #: a line continues the one before it; then nothing else here is right
+        self.folded = any(start[:1] in (" ", "\t") for start in starts)
+        #: each line's key
+        self.keys = tuple(names.key(start.rstrip(":").rstrip(" \t")) for start in self.starts)
+        #: how many header fields there are
+        self.size = len(starts)
+        #: key -> lines that have it
+        self.slots: dict[str, tuple[int, ...]] = {}
+        for line, key in enumerate(self.keys[1:], 1):
+            self.slots[key] = (*self.slots.get(key, ()), line)
+        # The first line of what every message needs, 0 if there is none; and how many of what is limited.
+        self.via = self._first("via")
+        self.from_ = self._first("from")
+        self.to = self._first("to")
+        self.call_id = self._first("call-id")
+        self.cseq = self._first("cseq")
+        self.max_forwards = self._first("max-forwards")
+        self.content_length = self._first("content-length")
+        self.vias = self.slots.get("via", ())
+        self.routes = self.slots.get("route", ())
+        self.contacts = self.slots.get("contact", ())
+        #: why no message may have these names; "" if it may
+        self.problem = self._problem()
+
+    def _first(self, key: str) -> int:
+        return self.slots.get(key, (0,))[0]
+
+    def _problem(self) -> str:
+        for start in self.starts[1:]:
+            # RFC 3261 §25.1 HCOLON: space and tab before the colon, nothing else.
+            if start[-1:] != ":" or grammar.token.fullmatch(start[:-1].rstrip(" \t")) is None:
+                return "Bad Header Name"
+        for key in _SINGLE:
+            if len(self.slots.get(key, ())) > 1:
+                return f"Duplicate {names.usual(key)}"
+        for key in _NEEDED:
+            if key not in self.slots:
+                return f"Missing {names.usual(key)}"
+        return ""
+
+
+def layout_of(starts: tuple[str, ...]) -> Layout:
+    """The layout of a head whose header lines begin with ``starts``."""
+    layout = _memo.get(starts)
+    if layout is None:
+        layout = Layout(starts)
+        if not layout.folded and sum(layout.values) <= _MEMO_TEXT:
+            if len(_memo) >= _MEMO:
+                _memo.clear()
+            _memo[starts] = layout
+    return layout

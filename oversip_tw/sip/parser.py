@@ -1,0 +1,247 @@
+"""Bytes to messages, with every check that RFC 3261 and RFC 4475 want before anything is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from oversip_tw.sip import fields, grammar
+from oversip_tw.sip.address import NameAddr, unreadable_address
+from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.layout import Layout, layout_of, line_starts
+from oversip_tw.sip.limits import Limits
+from oversip_tw.sip.message import ABSENT, Message, Request, Response
+from oversip_tw.sip.uri import Uri, unreadable
+from oversip_tw.sip.via import Via, readable_via
+
+T = TypeVar("T")
+
+#: how a message was cut out of what came: by the datagram, by Content-Length on a stream, by the WebSocket message
+Framing = Literal["datagram", "stream", "websocket"]
+
+DEFAULT = Limits()
+_METHODS = frozenset(
+    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
+).union(("SUBSCRIBE", "UPDATE"))
+_SIP = frozenset(("SIP/", "sip/"))
+_any_line_end = re.compile(r"\r\n|\r|\n")
+#: a start line somewhere behind the first message
+_another = re.compile(rb"(?:^|\n)(?:SIP/2\.0 |[^\r\n]++(?<= SIP/2\.0)\r?\n)", re.IGNORECASE)
+
+
+def parse(data: bytes, limits: Limits = DEFAULT, framing: Framing = "datagram") -> Request | Response:
+    """The message in ``data``. Raises ParseError alone; ``error.request`` is set when it can be answered.
+
+    Route, Contact, Expires and so on are read when they are asked for, and may raise ParseError then. A missing
+    Content-Length is added, so that the message can go on over a stream.
+    """
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        # The end of a datagram may stand for the empty line (RFC 4475, baddn), but never in the midst of a line.
+        if framing != "datagram" or data[-2:] != b"\r\n":
+            raise ParseError("Incomplete Message", request=answerable(data) if framing == "datagram" else None)
+        end = len(data) - 2
+    try:
+        if end > limits.line or len(data) > limits.message:
+            _check_size(data, end, limits)
+        message = _parse(data[:end], data[end + 4 :], limits, framing)
+    except ParseError as error:
+        error.request = answerable(data[: min(end, limits.head)])
+        raise
+    excess = len(data) - end - 4 - len(message._body)
+    if excess > 0 and framing == "websocket":
+        _refuse_excess(data[-excess:], message)
+    return message
+
+
+def _check_size(data: bytes, end: int, limits: Limits) -> None:
+    if len(data) > limits.message:
+        raise ParseError(status=513)
+    if end > limits.head:
+        raise ParseError("Header Section Too Long")
+    if max(map(len, data[:end].split(b"\r\n"))) > limits.line:
+        raise ParseError("Header Field Too Long")
+
+
+def _refuse_excess(excess: bytes, message: Request | Response) -> None:
+    """One SIP message per WebSocket message (RFC 7118 §5): what follows the body must be line ends."""
+    if excess.strip(b"\r\n"):
+        answer = message if isinstance(message, Request) and _another.search(excess) is None else None
+        raise ParseError("Octets After The Body", request=answer)
+
+
+def _parse(octets: bytes, body: bytes, limits: Limits, framing: Framing) -> Request | Response:
+    head = octets.decode("utf-8", "surrogateescape")
+    lines: list[str] = head.split("\r\n")
+    ends = len(lines) - 1
+    if head.count("\n") != ends or head.count("\r") != ends:
+        raise ParseError("CR Or LF Alone")
+    layout = layout_of(tuple(line_starts(head)))
+    reading = lines
+    if layout.folded:
+        lines, reading, layout = _unfolded(lines)
+    if "\0" in head:
+        _check_nul(reading)
+    start = lines[0]
+    message: Request | Response
+    if start[:4] in _SIP:
+        match = grammar.status_line.fullmatch(start)
+        if match is None or match[1] not in ("SIP/2.0", "sip/2.0"):
+            raise ParseError("Bad Status-Line")
+        message = Response(lines, layout, body, int(match[2]), match[3])  # type: ignore[arg-type]  # no line is None yet
+        _read(message, reading, layout, limits)
+    else:
+        method, uri = _request_line(start, limits)
+        message = Request(lines, layout, body, method, uri)  # type: ignore[arg-type]  # no line is None yet
+        _read(message, reading, layout, limits)
+        _check_request(message, reading, layout, limits)
+    _cut_body(message, reading, layout, framing)
+    return message
+
+
+def _unfolded(lines: list[str]) -> tuple[list[str], list[str], Layout]:
+    """Fields of several lines put together: as they came, as they read, and where they are."""
+    joined = [lines[0]]
+    for line in lines[1:]:
+        if line[:1] in (" ", "\t"):
+            joined[-1] += f"\r\n{line}"
+        else:
+            joined.append(line)
+    starts = []
+    for line in joined[1:]:
+        name, colon, _ = line.partition(":")
+        starts.append(name + colon)
+    return joined, [grammar.unfold(line) for line in joined], layout_of(tuple(starts))
+
+
+def _check_nul(reading: list[str]) -> None:
+    """NUL is legal as a quoted pair in a quoted string (RFC 4475, intmeth) and nowhere else."""
+    for line in reading:
+        if "\0" in line and "\0" in grammar.quoted_string.sub("", line):
+            raise ParseError("NUL In The Header Section")
+
+
+def _request_line(start: str, limits: Limits) -> tuple[str, Uri]:
+    parts = start.split(" ")
+    if len(parts) != 3:
+        raise ParseError("Bad Request-Line")
+    method, uri_text, version = parts
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+        if grammar.sip_version.fullmatch(version) is None:
+            raise ParseError("Bad Request-Line")
+        raise ParseError(status=505)
+    if method not in _METHODS and grammar.token.fullmatch(method) is None:
+        raise ParseError("Bad Method")
+    if len(uri_text) > limits.uri:
+        raise ParseError(status=414)
+    uri = Uri.parse(uri_text)
+    if uri.headers:
+        raise ParseError("Headers In The Request-URI")
+    return method, uri
+
+
+def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) -> None:
+    """Read what every message must have."""
+    if layout.problem:
+        raise ParseError(layout.problem)
+    if layout.size > limits.headers:
+        raise ParseError("Too Many Header Fields")
+    values = layout.values
+    slot = layout.via
+    field = reading[slot][values[slot] :].strip(" \t")
+    if (len(layout.vias) > 1 or "," in field) and _crowded(reading, layout, layout.vias, limits.vias):
+        raise ParseError("Too Many Via")
+    via = message._via = Via.parse(fields.first_of(field))
+    if via.branch is not None and len(via.branch) == 7 and via.has_magic_cookie:
+        raise ParseError("Bad Branch")
+    slot = layout.from_
+    message._from = NameAddr.parse(reading[slot][values[slot] :].strip(" \t"))
+    slot = layout.to
+    message._to = NameAddr.parse(reading[slot][values[slot] :].strip(" \t"))
+    slot = layout.call_id
+    message._call_id = fields.read_call_id(reading[slot][values[slot] :].strip(" \t"))
+    slot = layout.cseq
+    message._cseq = fields.read_cseq(reading[slot][values[slot] :].strip(" \t"))
+    slot = layout.max_forwards
+    message._max_forwards = fields.read_max_forwards(reading[slot][values[slot] :].strip(" \t")) if slot else ABSENT
+
+
+def _check_request(request: Request, reading: list[str], layout: Layout, limits: Limits) -> None:
+    method = request.method
+    if request.cseq_method != method:
+        raise ParseError("CSeq Of Another Method", 400 if method in _METHODS else 501)
+    if layout.routes and _crowded(reading, layout, layout.routes, limits.routes):
+        raise ParseError("Too Many Route")
+    if layout.contacts and _crowded(reading, layout, layout.contacts, limits.contacts):
+        raise ParseError("Too Many Contact", 403)
+
+
+def _crowded(reading: list[str], layout: Layout, slots: tuple[int, ...], limit: int) -> bool:
+    """Whether the fields in ``slots`` hold more than ``limit`` values."""
+    if sum([reading[slot].count(",") for slot in slots], len(slots)) <= limit:
+        return False
+    return sum(len(grammar.split_list(reading[slot][layout.values[slot] :])) for slot in slots) > limit
+
+
+def _cut_body(message: Message, reading: list[str], layout: Layout, framing: Framing) -> None:
+    """Make the body as long as Content-Length says (RFC 3261 §18.3)."""
+    body = message._body
+    slot = layout.content_length
+    if not slot:
+        if framing == "stream":
+            raise ParseError("Missing Content-Length")
+        message._append(("content-length", "Content-Length", str(len(body))))
+        message._content_length = len(body)
+        return
+    length = message._content_length = fields.read_content_length(reading[slot][layout.values[slot] :].strip(" \t"))
+    if length != len(body):
+        if length > len(body) or framing == "stream":
+            raise ParseError("Body Of Another Length")
+        message._body = body[:length]
+
+
+def answerable(data: bytes) -> Request | None:
+    """What can be read of a damaged head, or of its beginning, if it suffices for a refusal.
+
+    There must be a Via that says where to send it, and a CSeq. Nothing that is typed raises in what is returned. An ACK
+    is returned too: it is up to the caller never to answer one.
+    """
+    text = data.decode("utf-8", "surrogateescape").replace("\0", "")
+    lines, reading, layout = _unfolded(_any_line_end.split(text))
+    start = reading[0].split(" ")
+    start = [part for part in start if part]
+    if not start or grammar.token.fullmatch(start[0]) is None:
+        return None
+    request = Request(lines, layout, b"", start[0], None)  # type: ignore[arg-type]  # no line is None yet
+    via = readable_via(request.get("Via") or "")
+    cseq = request.get("CSeq")
+    if via is None or not cseq:
+        return None
+    request._via = via
+    request._cseq = _or_else(fields.read_cseq, cseq, (0, start[0]))
+    request._call_id = request.get("Call-ID") or ""
+    request._from = _read_address(request.get("From") or "")
+    request._to = _read_address(request.get("To") or "")
+    hops = request.get("Max-Forwards")
+    request._max_forwards = ABSENT if hops is None else _or_else(fields.read_max_forwards, hops, ABSENT)
+    request._content_length = 0
+    uri = start[1] if len(start) > 1 else ""
+    request._uri = _or_else(Uri.parse, uri, unreadable(uri))
+    return request
+
+
+def _or_else(read: Callable[[str], T], text: str, otherwise: T) -> T:
+    try:
+        return read(text)
+    except ParseError:
+        return otherwise
+
+
+def _read_address(text: str) -> NameAddr:
+    try:
+        return NameAddr.parse(text)
+    except ParseError:
+        return unreadable_address(text)
