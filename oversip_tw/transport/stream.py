@@ -1,0 +1,297 @@
+"""SIP over TCP and TLS (RFC 3261 §18.3): connections that clients and peers opened, and what all connections share."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IHandshakeListener, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from oversip_tw.interfaces import Address, Listener, Log, Receiver
+from oversip_tw.outbound.flow_id import STREAM_OCTETS, stream_id
+from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.framing import KEEPALIVE, StreamFramer
+from oversip_tw.sip.limits import Limits
+from oversip_tw.transaction.wheel import Timer, TimerWheel
+from oversip_tw.transport.backlog import Backlog
+from oversip_tw.transport.flow import StreamFlow
+from oversip_tw.transport.limits import ConnectionLimits
+from oversip_tw.transport.reason import reason_text
+
+PONG = b"\r\n"
+#: TCP_USER_TIMEOUT (tcp(7)) once a peer's life is doubted, in milliseconds
+_PROBE_PATIENCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """Spans in seconds, sizes in octets."""
+
+    #: F5: a connection that has not said anything
+    silent: float = 20.0
+    #: F5: a TLS handshake that does not end
+    handshake: float = 5.0
+    #: F8: a message, from its first octet to its last
+    slow_message: float = 20.0
+    #: F19: what may wait for a peer, and for how long without any of it leaving
+    queue: int = 256 * 1024
+    stalled: float = 10.0
+    #: from our close to the end of a peer that does not close
+    closing: float = 5.0
+    #: to make a connection to a next hop, TLS included
+    connect: float = 4.0
+    #: what may wait for a connection that is being made
+    connect_queue: int = 1024 * 1024
+    #: a connection that we made and nobody uses
+    idle: float = 120.0
+
+
+class Streams:
+    """What all stream connections share. ``limits`` counts those that others open."""
+
+    __slots__ = ("connections", "flows", "limits", "log", "new_id", "receiver", "settings", "wheel")
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        flows: FlowTable,
+        wheel: TimerWheel,
+        log: Log,
+        settings: StreamSettings = StreamSettings(),
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        connections: ConnectionLimits | None = None,
+    ) -> None:
+        self.receiver = receiver
+        self.flows = flows
+        self.wheel = wheel
+        self.log = log
+        self.settings = settings
+        self.limits = limits
+        self.connections = connections or ConnectionLimits()
+        self.new_id: Callable[[], bytes] = lambda: stream_id(os.urandom(STREAM_OCTETS))
+
+
+@implementer(IHandshakeListener)
+class StreamConnection(Protocol):
+    """One connection. It is *open* once TLS, if any, is through; ``flow`` is what the rest of the server sees."""
+
+    transport: Any
+    flow: StreamFlow
+    #: whether the rest of the server is told of an end that came before it was open
+    ends_unopened = False
+
+    def __init__(self, streams: Streams, listener: Listener) -> None:
+        self._streams = streams
+        self._listener = listener
+        self._framer = StreamFramer(streams.limits)
+        self._deadline: Timer | None = None
+        self._backlog: Backlog | None = None
+        self._why = ""
+        #: a message has begun and its deadline runs
+        self._begun = False
+        self._announced = False
+
+    # Twisted calls these
+
+    def set_options(self) -> None:
+        """Small messages leave at once, and the kernel finds out about peers that vanished."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+
+    def connectionMade(self) -> None:
+        self.set_options()
+        if self._listener.transport == "tls":
+            self._wait(self._streams.settings.handshake, "TLS handshake too slow")
+        else:
+            self.opened()
+
+    def handshakeCompleted(self) -> None:
+        if not self._announced and not self.flow.closed:
+            self.opened()
+
+    def dataReceived(self, data: bytes) -> None:
+        flow = self.flow
+        if flow.closed:
+            return
+        try:
+            for message in self._framer.feed(data):
+                self._begun = False
+                if message is KEEPALIVE:
+                    self.write(PONG)
+                else:
+                    self._receive(message)
+                if flow.closed:
+                    return
+        except ParseError as error:
+            self._stop_waiting()
+            self._report(self._streams.receiver.malformed, error, flow)
+            self.hang_up()
+        else:
+            self._watch_pace()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_waiting()
+        if self._backlog is not None:
+            self._backlog.stop()
+            self._backlog = None
+        self.ended(self._why or reason_text(reason))
+
+    # what there is to a connection's life
+
+    def opened(self) -> None:
+        """Messages may pass. A subclass that keeps the flow from being used yet calls this when it may."""
+        settings = self._streams.settings
+        self._stop_waiting()
+        self._backlog = Backlog(self.transport, self._streams.wheel, settings.queue, settings.stalled, self._give_up)
+        self.flow.local = _address(self.transport.getHost())
+        self._streams.flows.add(self.flow)
+        self._announced = True
+        self._report(self._streams.receiver.flow_opened, self.flow)
+
+    def ended(self, reason: str) -> None:
+        """The connection is gone: tell whoever used it, once."""
+        self.flow.closed = True
+        self._streams.flows.remove(self.flow)
+        if self._announced or self.ends_unopened:
+            self._report(self._streams.receiver.flow_lost, self.flow, reason)
+
+    def _receive(self, message: bytes) -> None:
+        self._report(self._streams.receiver.received, message, self.flow)
+
+    def _report(self, receive: Callable[..., None], *what: object) -> None:
+        """A bug in what we report to must not cost the other calls on this connection."""
+        try:
+            receive(*what)
+        except Exception:
+            self._streams.log.error("bug while handling {flow}\n{trace}", flow=self.flow, trace=traceback.format_exc())
+
+    # deadlines
+
+    def _watch_pace(self) -> None:
+        """A message gets its time from its first octet on, however often a few more arrive."""
+        if not self._framer.waiting:
+            self._begun = False
+            self._stop_waiting()
+        elif not self._begun:
+            self._begun = True
+            self._wait(self._streams.settings.slow_message, "message too slow")
+
+    def _wait(self, seconds: float, reason: str) -> None:
+        self._stop_waiting()
+        self._deadline = self._streams.wheel.after(seconds, lambda: self.abort(reason))
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # what `StreamFlow` asks for
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+        if self._backlog is not None:
+            self._backlog.wrote(len(data))
+
+    def finish(self) -> None:
+        """Send what is queued, then close; abort a peer that does not let us."""
+        self._close_soon()
+        self.transport.loseConnection()
+
+    def probe(self) -> None:
+        """A CRLF that every SIP stack skips; a peer that does not even acknowledge it on TCP is gone in 10 s."""
+        handle = _socket(self.transport)
+        if handle is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PROBE_PATIENCE)
+        self.write(PONG)
+
+    # the ways a connection ends
+
+    def hang_up(self) -> None:
+        """Framing is lost: let the answer leave, then close.
+
+        Closing at once would make the kernel send RST for what the peer still sends, and the answer would be lost
+        with it: so on TCP only our direction is closed, the rest is read and thrown away until the peer ends too.
+        """
+        if self.flow.closed:
+            return
+        self.flow.closed = True
+        self._why = "framing lost"
+        self._close_soon()
+        if isinstance(self.transport, ProtocolWrapper) or not ITCPTransport.providedBy(self.transport):
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+
+    def abort(self, reason: str) -> None:
+        """Close without waiting for anything."""
+        self._why = self._why or reason
+        self.flow.closed = True
+        self._close_soon()
+        self._stop_waiting()
+        self.transport.abortConnection()
+
+    def _give_up(self, reason: str) -> None:
+        self.abort(f"peer {reason}")
+
+    def _close_soon(self) -> None:
+        self._why = self._why or "closed by us"
+        self._streams.flows.remove(self.flow)
+        if self._backlog is not None:
+            self._backlog.stop()
+            self._backlog = None
+        self._wait(self._streams.settings.closing, "did not close")
+
+
+class AcceptedConnection(StreamConnection):
+    """A connection that the peer opened."""
+
+    def connectionMade(self) -> None:
+        peer = _address(self.transport.getPeer())
+        self.flow = StreamFlow(self, self._listener, peer, self._streams.new_id(), accepted=True)
+        super().connectionMade()
+
+    def opened(self) -> None:
+        super().opened()
+        if not self.flow.closed:
+            self._wait(self._streams.settings.silent, "silent")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._streams.connections.leave(self.flow.peer[0])
+        super().connectionLost(reason)
+
+
+class StreamFactory(Factory):
+    """Builds `AcceptedConnection`\\ s for one listener; with TLS, what wraps it does the TLS."""
+
+    noisy = False
+
+    def __init__(self, streams: Streams, listener: Listener) -> None:
+        self.streams = streams
+        self.listener = listener
+
+    def buildProtocol(self, addr: IAddress | None) -> AcceptedConnection | None:
+        """None, which closes the socket, beyond the limits of connections."""
+        if not self.streams.connections.enter(_address(addr)[0]):
+            return None
+        return AcceptedConnection(self.streams, self.listener)
+
+
+def _address(address: Any) -> Address:
+    return str(address.host), int(address.port)
+
+
+def _socket(transport: Any) -> socket.socket | None:
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    return handle if isinstance(handle, socket.socket) else None
