@@ -21,6 +21,7 @@ from oversip_tw.interfaces import (
     SrvRecord,
     Target,
 )
+from oversip_tw.outbound.flow_id import pack_udp, stream_id
 from oversip_tw.sip.errors import SIPError
 
 __all__ = [
@@ -111,8 +112,8 @@ class MemoryFlow:
 
     def _new_id(self) -> bytes:
         if self.transport == "udp":
-            return b"u" + repr((self.local, self.peer)).encode()
-        return b"s" + next(_numbers).to_bytes(8, "big")
+            return pack_udp(self.local, self.peer)
+        return stream_id(next(_numbers).to_bytes(8, "big"))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MemoryFlow) and self.id == other.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -28,6 +28,8 @@ Key = tuple[str, str, int, str]
 
 #: looks at an idle connection; it is closed after so many in a row
 _LOOKS = 4
+#: addresses whose UDP listener is remembered
+_WAYS = 4096
 
 
 class DialledConnection(StreamConnection):
@@ -158,14 +160,14 @@ class _DiallingTls(TlsFactory):
 
 
 class Connector:
-    """`interfaces.Connector`. ``listeners`` and ``udp`` are those that are open: asked again for each new flow."""
+    """`interfaces.Connector`. ``listeners`` and ``udp`` are the living lists of `listeners.Listeners`."""
 
     def __init__(
         self,
         reactor: Any,
         streams: Streams,
-        listeners: Callable[[], Iterable[BoundListener]],
-        udp: Callable[[], Iterable[UdpListener]],
+        listeners: Sequence[BoundListener],
+        udp: Sequence[UdpListener],
         tls: ClientTls | None = None,
         source: Callable[[str], str] = source_towards,
     ) -> None:
@@ -176,6 +178,9 @@ class Connector:
         self._tls = tls or ClientTls()
         self._source = source
         self._pool: dict[Key, DialledConnection] = {}
+        #: which UDP listener leads to an address, while there are as many listeners as at first
+        self._udp_ways: dict[str, UdpListener] = {}
+        self._udp_known = 0
 
     def flow_to(self, target: Target) -> Flow:
         """See `interfaces.Connector.flow_to`. Raises SIPError 478 (no way there), 503 (too much waits to get there)."""
@@ -207,15 +212,21 @@ class Connector:
         self._pool.clear()
 
     def _udp_flow(self, peer: Address) -> Flow:
-        ports = {port.listener: port for port in self._udp()}
-        return ports[self._best("udp", peer[0], ports)].flow(peer)
+        if len(self._udp) != self._udp_known or len(self._udp_ways) >= _WAYS:
+            self._udp_ways.clear()
+            self._udp_known = len(self._udp)
+        way = self._udp_ways.get(peer[0])
+        if way is None:
+            best = self._best("udp", peer[0], [port.listener for port in self._udp])
+            way = self._udp_ways[peer[0]] = next(port for port in self._udp if port.listener is best)
+        return way.flow(peer)
 
     def _dial(self, target: Target) -> DialledConnection:
         if target.transport not in ("tcp", "tls"):
             # A browser cannot be dialled, and no SIP server expects a WebSocket from us (RFC 7118 §5).
             raise SIPError(478, _UNRESOLVABLE)
         self._sweep()
-        listener = self._best(target.transport, target.address, self._listeners())
+        listener = self._best(target.transport, target.address, self._listeners)
         tls = self._tls if target.transport == "tls" else None
         connection = DialledConnection(self._streams, listener, target, tls)
         factory: ClientFactory | _DiallingTls = _Dialling(connection)
