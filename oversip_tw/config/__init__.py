@@ -2,8 +2,8 @@
 
 from oversip_tw.config.errors import ConfigError, Mistake
 from oversip_tw.config.listen import Listen
-from oversip_tw.config.load import default, load, loads
 from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.reading import default, host_name, load, loads
 from oversip_tw.config.resources import Limits, Timers
 from oversip_tw.config.sections import Auth, Config, Dns, Logs, Registrar, Store
 
@@ -23,6 +23,7 @@ __all__ = [
     "Timers",
     "Trusted",
     "default",
+    "host_name",
     "load",
     "loads",
 ]

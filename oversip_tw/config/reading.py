@@ -7,6 +7,7 @@ import os
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, cast, get_args, get_origin
@@ -48,15 +49,20 @@ def loads(text: str, base: Path | None = None, file: str = "") -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Mistake("", f"not TOML: {error}")], file) from None
+    return _complete(structure(table, base or Path(), file))
+
+
+def structure(table: Mapping[str, Any], base: Path, file: str = "") -> Config:
+    """``table``, as tomllib reads it, as a Config of what it says. Raises ConfigError."""
     reserved = [Mistake(key, RESERVED[key]) for key in table if key in RESERVED]
     known = {key: value for key, value in table.items() if key not in RESERVED}
     try:
-        config = _converter(base or Path()).structure(known, Config)
+        config = _converter(base).structure(known, Config)
     except Exception as error:
         raise ConfigError([*reserved, *_mistakes(error, "", Config)], file) from None
     if reserved:
         raise ConfigError(reserved, file)
-    return _complete(config)
+    return config
 
 
 def default() -> Config:
@@ -90,6 +96,7 @@ def default_state_dir(environment: Mapping[str, str] = os.environ, uid: int | No
     return str(Path(environment.get("HOME") or "~").expanduser() / ".local/state/oversip")
 
 
+@lru_cache(maxsize=4)
 def _converter(base: Path) -> Converter:
     """A converter that takes TOML's types as they are: no number is made of a string, no list of a word."""
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)

@@ -1,0 +1,273 @@
+"""The configuration: what is read, what is refused and in which words, and that its documents tell the truth."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial import unittest
+
+from oversip_tw import config
+from oversip_tw.config import reading, reference
+from oversip_tw.config.sections import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def mistakes(text: str) -> list[str]:
+    """All that is wrong with ``text``, a line each; the file is called "x"."""
+    try:
+        config.loads(text, file="x")
+    except config.ConfigError as error:
+        return error.lines()
+    return []
+
+
+class Good(unittest.SynchronousTestCase):
+    """What can be said is understood."""
+
+    def test_nothing_said(self) -> None:
+        """An empty file and no file are the same: the host's users, loopback only, UDP, TCP and WS."""
+        read = config.loads("")
+        self.assertEqual(read, config.default())
+        self.assertEqual(read.domains, (config.host_name(),))
+        places = [(listen.transport, listen.address, listen.bound_port) for listen in read.listen]
+        self.assertEqual(places, [("udp", "127.0.0.1", 5060), ("tcp", "127.0.0.1", 5060), ("ws", "127.0.0.1", 8080)])
+        self.assertEqual([(auth.inbound, auth.outbound) for auth in [read.auth]], [("closed", "deny")])
+
+    def test_values(self) -> None:
+        """Values arrive in the form that the program uses: domains and addresses in their one spelling."""
+        read = config.loads(
+            """
+            domains = ["Example.ORG.", "192.0.2.1"]
+            [[listen]]
+            transport = "udp"
+            address = "2001:DB8:0::1"
+            port = 0
+            advertised = "2001:db8::2"
+            [[route]]
+            domains = ["*"]
+            next_hop = "pbx.example.org;transport=tcp"
+            [[trusted]]
+            network = "192.0.2.10"
+            role = "trunk"
+            [timers]
+            resume = 0
+            """
+        )
+        self.assertEqual(read.domains, ("example.org", "192.0.2.1"))
+        listen = read.listen[0]
+        self.assertEqual((listen.address, listen.bound_port, listen.advertised), ("2001:db8::1", 0, "[2001:db8::2]"))
+        self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=tcp")
+        self.assertEqual(read.trusted[0].network, "192.0.2.10/32")
+        self.assertEqual(read.timers.resume, 0.0)
+
+    def test_one_without_brackets(self) -> None:
+        """A list of one value may be written as the value."""
+        self.assertEqual(config.loads('domains = "example.org"').domains, ("example.org",))
+
+    def test_file_names(self) -> None:
+        """Relative names start at the folder of the file, not at the working directory."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for name in ("cert.pem", "key.pem"):
+            (folder / name).touch()
+        file = folder / "oversip.toml"
+        file.write_text(
+            'state_dir = "state"\n[[listen]]\ntransport = "tls"\ncertificate = "cert.pem"\nkey = "key.pem"\n'
+        )
+        read = config.load(str(file))
+        self.assertEqual(read.listen[0].certificate, (str(folder.resolve() / "cert.pem"),))
+        self.assertEqual(read.state_dir, str(folder.resolve() / "state"))
+        self.assertEqual(read.store.path, str(folder.resolve() / "state" / "oversip.sqlite"))
+
+    def test_state_dir(self) -> None:
+        """Root's state is the system's; a user's is where the desktop standard says."""
+        self.assertEqual(reading.default_state_dir({}, uid=0), "/var/lib/oversip")
+        self.assertEqual(reading.default_state_dir({"XDG_STATE_HOME": "/x"}, uid=0), "/x/oversip")
+        self.assertEqual(reading.default_state_dir({"HOME": "/home/a"}, uid=1000), "/home/a/.local/state/oversip")
+
+
+class Bad(unittest.SynchronousTestCase):
+    """Whatever is wrong is told, all at once, by the path of its key."""
+
+    def test_all_at_once(self) -> None:
+        """Mistakes of every kind in one file: each is told, none hides another."""
+        found = mistakes(
+            """
+            domians = ["example.org"]
+            [[listen]]
+            transport = "wss"
+            [[listen]]
+            transport = "upd"
+            port = 70000
+            [[listen]]
+            prot = 5060
+            [registrar]
+            min_expires = "60"
+            max_bindings = true
+            [auth]
+            algorithms = ["MD5", "SHA"]
+            [[trusted]]
+            network = "192.0.2.1/24"
+            role = "boss"
+            [limits]
+            transactions = 0
+            """
+        )
+        self.assertEqual(
+            sorted(found),
+            sorted(
+                [
+                    "x: domians: unknown; did you mean domains?",
+                    'x: listen[1]: transport "wss" needs certificate and key',
+                    'x: listen[2].transport: must be one of "udp", "tcp", "tls", "ws", "wss", not "upd"',
+                    "x: listen[2].port: must be an integer, 0 to 65535, not 70000",
+                    "x: listen[3].transport: is missing",
+                    "x: listen[3].prot: unknown; did you mean port?",
+                    'x: registrar.min_expires: must be an integer, 1 to 2147483647, not "60"',
+                    "x: registrar.max_bindings: must be an integer, at least 1, not true",
+                    'x: auth.algorithms[2]: must be one of "MD5", "SHA-256", "SHA-512-256", not "SHA"',
+                    'x: trusted[1].network: must be a network such as "192.0.2.0/24", not "192.0.2.1/24"',
+                    'x: trusted[1].role: must be one of "core", "trunk", "node", "edge", "proxy", not "boss"',
+                    "x: limits.transactions: must be an integer, at least 1, not 0",
+                ]
+            ),
+        )
+
+    def test_syntax(self) -> None:
+        """What is not TOML is told with its line."""
+        (line,) = mistakes('domains = ["a"]\nlisten = [')
+        self.assertIn("x: not TOML: ", line)
+        (line,) = mistakes("a = 1\nb == 2\n")
+        self.assertIn("at line 2", line)
+
+    def test_another_section(self) -> None:
+        """An option in the wrong place is told its right one."""
+        self.assertEqual(mistakes('outbound = "open"'), ["x: outbound: unknown; did you mean auth.outbound?"])
+
+    def test_reserved(self) -> None:
+        """The edge comes later; its section is refused by name, beside whatever else is wrong."""
+        found = mistakes('[edge]\ncore = "192.0.2.1"\n[timers]\nt1 = -1')
+        self.assertIn("edge: not supported yet", found[0])
+        self.assertEqual(found[1], "x: timers.t1: must be seconds, at least 0.001, not -1")
+        self.assertEqual(len(mistakes("[edge]")), 1)
+
+    def test_tables(self) -> None:
+        """A table where a list of them belongs, and the other way round."""
+        self.assertEqual(
+            mistakes('[trusted]\nnetwork = "192.0.2.1"'),
+            ["x: trusted: must be a list of tables, [[...]], not a single one"],
+        )
+        self.assertEqual(mistakes("store = 1"), ["x: store: must be a table, not 1"])
+        self.assertEqual(mistakes("listen = [1]"), ["x: listen[1]: must be a table, not 1"])
+
+    def test_between_options(self) -> None:
+        """What each option allows alone may be wrong together."""
+        for text, told in [
+            (
+                '[[listen]]\ntransport = "udp"\npage = true',
+                'x: listen[1]: transport "udp" takes no path, origins or page',
+            ),
+            (
+                f'[[listen]]\ntransport = "ws"\nkey = "{__file__}"',
+                'x: listen[1]: transport "ws" takes no certificate and no key',
+            ),
+            (
+                f'[[listen]]\ntransport = "tls"\ncertificate = "{__file__}"',
+                "x: listen[1]: 1 certificate(s), but 0 key(s)",
+            ),
+            (
+                "[registrar]\nmin_expires = 7200",
+                "x: registrar: must hold min_expires <= default_expires <= max_expires",
+            ),
+            (
+                '[[route]]\ndomains = ["a.example"]\nnext_hop = "b"\nprofile = "p"',
+                'x: route[1].profile: no profile is named "p"',
+            ),
+            ('[[route]]\ndomains = []\nnext_hop = "b"', "x: route[1]: domains must name at least one"),
+            ('[[profile]]\nname = "p"\n[[profile]]\nname = "p"', 'x: two profiles are named "p"'),
+        ]:
+            self.assertEqual(mistakes(text), [told])
+
+    def test_files(self) -> None:
+        """A file that cannot be read is a mistake of the configuration, not of the first client."""
+        (line,) = mistakes('[[listen]]\ntransport = "tls"\ncertificate = "/nowhere/cert.pem"\nkey = []')
+        self.assertEqual(line, "x: listen[1].certificate: cannot read /nowhere/cert.pem: No such file or directory")
+        with self.assertRaises(config.ConfigError) as raised:
+            config.load("/nowhere/oversip.toml")
+        self.assertEqual(raised.exception.lines(), ["cannot read /nowhere/oversip.toml: No such file or directory"])
+        latin = Path(self.mktemp())
+        latin.write_bytes(b'domains = ["\xe9.example"]')
+        with self.assertRaises(config.ConfigError) as raised:
+            config.load(str(latin))
+        self.assertIn("is not UTF-8", raised.exception.lines()[0])
+
+    def test_words(self) -> None:
+        """Domains, hosts, URIs, paths and origins that are none."""
+        for text in [
+            'domains = ["a b"]',
+            'domains = ["-a.example"]',
+            'domains = ["1.2.3"]',
+            'domains = [""]',
+            'hooks = "no colon"',
+            '[[listen]]\ntransport = "udp"\nadvertised = "host:70000"',
+            '[[listen]]\ntransport = "udp"\nadvertised = "2001:db8::1:x"',
+            '[[listen]]\ntransport = "ws"\npath = "ws"',
+            '[[listen]]\ntransport = "ws"\npath = "/a?b"',
+            '[[listen]]\ntransport = "ws"\norigins = ["phone.example.org"]',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:user@host"',
+            "log.messages = 1",
+            "[timers]\nt1 = inf",
+            "[timers]\nt1 = nan",
+        ]:
+            self.assertEqual(len(mistakes(text)), 1, text)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from([each.name for each in attrs.fields(Config)]), inner, max_size=3)
+            ),
+            max_leaves=6,
+        )
+    )
+    def test_nonsense(self, value: object) -> None:
+        """Whatever stands where, the answer is a configuration or a list of mistakes, each with its key."""
+        for each in attrs.fields(Config):
+            try:
+                reading.structure({each.name: value}, Path())
+            except config.ConfigError as error:
+                self.assertTrue(all(mistake.path.startswith(each.name) for mistake in error.mistakes), error)
+
+
+class Documents(unittest.SynchronousTestCase):
+    """The reference and the sample are those of this code; `make reference` makes them anew."""
+
+    def test_reference(self) -> None:
+        """docs/reference/configuration.md names every option, with its default, as the code has it."""
+        self.assertEqual((ROOT / reference.DOCUMENT).read_text(), reference.document())
+
+    def test_sample(self) -> None:
+        """etc/oversip.toml shows every option, as the code has it."""
+        self.assertEqual((ROOT / reference.SAMPLE).read_text(), reference.sample())
+
+    def test_sample_can_be_used(self) -> None:
+        """The sample as it is changes nothing; with every option uncommented it is still right, files aside."""
+        text = (ROOT / reference.SAMPLE).read_text()
+        self.assertEqual(config.loads(text), config.default())
+        uncommented = "\n".join(line[1:] for line in text.splitlines() if line[:1] == "#" and line[1:2] != " ")
+        told = [line.partition(": cannot read")[0] for line in mistakes(uncommented)]
+        self.assertEqual(told, ["x: listen[1].certificate[1]", "x: listen[1].key[1]"])
+        everything = tomllib.loads(uncommented)
+        for name, _, section in reference.sections():
+            table = everything[name] if name else everything
+            table = table[0] if isinstance(table, list) else table
+            self.assertEqual(
+                {option.name for option in reference.options(section)} - set(table), set(), f"missing in [{name}]"
+            )
