@@ -150,7 +150,7 @@ def _digest_params(text: str, realm: str) -> dict[str, str] | None:
     except ParseError:
         return None
     params = credentials.params
-    if credentials.scheme.lower() != "digest" or params.get("realm") != realm:
+    if not credentials.is_digest or params.get("realm") != realm:
         return None
     if any(name not in params for name in _REQUIRED) or params.get("qop", "").lower() != "auth":
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oversip_tw.auth.nonce import Nonces
+from oversip_tw.sip.credentials import build_challenge
 from oversip_tw.sip.errors import SIPError
 
 
@@ -21,6 +22,7 @@ class Challenge(SIPError):
 
 
 def _digest(realm: str, nonce: str, algorithm: str, stale: bool) -> str:
-    quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
-    text = f'Digest realm="{quoted}", nonce="{nonce}", algorithm={algorithm}, qop="auth"'
-    return f"{text}, stale=true" if stale else text
+    params = [("realm", realm), ("nonce", nonce), ("algorithm", algorithm), ("qop", "auth")]
+    if stale:
+        params.append(("stale", "true"))
+    return build_challenge("Digest", params)
