@@ -43,7 +43,9 @@ class Changes:
     drop: Sequence[Binding] = ()
     #: keys of ended bindings that need not be remembered any longer
     forget: Sequence[bytes] = ()
-    #: add it to a binding's times for a date (seconds since 1970)
+    #: when, on the scale of `Clock.seconds`
+    now: float = 0.0
+    #: add it to any time on that scale for a date (seconds since 1970)
     offset: float = 0.0
 
 
@@ -54,7 +56,7 @@ class BindingStore(Protocol):
         """Make ``changes`` durable. They reach the disk in the order of the calls."""
 
     async def load(self, offset: float) -> Sequence[Binding]:
-        """Every binding there is, remembered ones included; ``offset`` is taken off the stored dates."""
+        """Every binding there is, ``ended`` ones included, oldest end first; ``offset`` is taken off the dates."""
 
     async def shift(self, seconds: float) -> None:
         """The wall clock was set: move every stored date by ``seconds``."""

@@ -154,7 +154,7 @@ class MemoryLocation:
 
     async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
         if self._store is not None:
-            await self._store.write(Changes(put, drop, (), self._offset))
+            await self._store.write(Changes(put, drop, (), self._clock.seconds(), self._offset))
         now = self._clock.seconds()
         for binding in drop:
             self._end(binding, now)
@@ -169,7 +169,7 @@ class MemoryLocation:
         for binding in lost:
             self._end(binding, now)
             self._on_change(Change.FLOW_LOST, binding)
-        await self._write(Changes((), lost, (), self._offset))
+        await self._write(Changes((), lost, (), now, self._offset))
 
     async def load(self) -> None:
         """Take over what the store holds. Raises StoreFailed. Connections of before are *lost*, UDP flows are not."""
@@ -256,7 +256,7 @@ class MemoryLocation:
             self._on_change(Change.EXPIRED, binding)
         forgotten = self._take_forgotten(now)
         if self._store is not None and (over or forgotten):
-            spawn(self._write(Changes((), over, forgotten, self._offset)), self._failed)
+            spawn(self._write(Changes((), over, forgotten, now, self._offset)), self._failed)
         return len(over) >= SWEEP_LIMIT or len(forgotten) >= SWEEP_LIMIT
 
     def _follow_wall(self) -> None:

@@ -1,0 +1,92 @@
+"""The embedded store: one SQLite file for users, bindings and keys."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from oversip_tw.interfaces import Clock, Delayed
+from oversip_tw.promise import spawn
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import Changes, StoreFailed
+from oversip_tw.store import bindings
+from oversip_tw.store.database import open_database
+from oversip_tw.store.secrets import secrets
+from oversip_tw.store.users import KnownUsers, changed_since
+from oversip_tw.store.worker import FromThread, Worker
+
+#: seconds between two looks at what another process did to the users
+POLL_INTERVAL = 1.0
+
+
+class SqliteStore:
+    """A `BindingStore` and, in ``users``, the `Users` of authentication.
+
+    Making one opens the file, creating or updating it, and reads all users: StoreFailed, with one line to show,
+    when that fails. `start` then looks once a second for users that another process (``oversip user``) changed;
+    `close` ends everything. ``failed`` hears what goes wrong behind the scenes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        clock: Clock,
+        from_thread: FromThread,
+        commit_delay: float = 0.003,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self.users = KnownUsers()
+        self._path = path
+        self._clock = clock
+        self._failed = failed
+        self._polling: Delayed | None = None
+        database = open_database(path)
+        try:
+            self.users.take(changed_since(database, 0))
+        except sqlite3.Error as error:
+            database.close()
+            raise StoreFailed(f"cannot read {path}: {error}") from error
+        self._worker = Worker(database, from_thread, commit_delay)
+
+    def secrets(self, name: str, length: int = 32) -> tuple[bytes, ...]:
+        """Keys of that name, newest first, made up when there is none. For start-up: it waits for the disk."""
+        database = open_database(self._path)
+        try:
+            return secrets(database, name, length)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"cannot use {self._path}: {error}") from error
+        finally:
+            database.close()
+
+    async def write(self, changes: Changes) -> None:
+        """Returns once ``changes`` are on the disk; StoreFailed: none of them is."""
+        await self._worker.write(lambda database: bindings.write(database, changes))
+
+    async def load(self, offset: float) -> Sequence[Binding]:
+        """All bindings, as `BindingStore.load`."""
+        return await self._worker.read(lambda database: bindings.load(database, offset))
+
+    async def shift(self, seconds: float) -> None:
+        """Move all dates of bindings, as `BindingStore.shift`."""
+        await self._worker.write(lambda database: bindings.shift(database, seconds))
+
+    def start(self) -> None:
+        """Look for changed users from now on."""
+        self._polling = self._clock.callLater(POLL_INTERVAL, self._poll)
+
+    def _poll(self) -> None:
+        spawn(self.refresh_users(), self._failed)
+        self._polling = self._clock.callLater(POLL_INTERVAL, self._poll)
+
+    async def refresh_users(self) -> None:
+        """Take over what another process did to the users. Raises StoreFailed."""
+        version = self.users.version
+        self.users.take(await self._worker.read(lambda database: changed_since(database, version)))
+
+    async def close(self) -> None:
+        """Finish what is there and close the file."""
+        if self._polling is not None and self._polling.active():
+            self._polling.cancel()
+        self._polling = None
+        await self._worker.close()

@@ -1,0 +1,59 @@
+"""Users in memory, kept like the database's table."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from oversip_tw.store.passwords import ALGORITHMS
+
+_SINCE = "SELECT name, domain, md5, sha_256, sha_512_256, removed, version FROM users WHERE version > ?"
+
+Digests = tuple[bytes | None, ...]
+_POSITIONS = {algorithm: position for position, algorithm in enumerate(ALGORITHMS)}
+
+
+class KnownUsers:
+    """All users with their digests; implements `oversip_tw.auth.users.Users`.
+
+    They are all in memory, so that asking for one who exists takes as long as asking for one who does not, and no
+    look-up waits behind a commit. Every row carries the number of its change: `changed_since` reads only what is new.
+    """
+
+    __slots__ = ("_digests", "version")
+
+    def __init__(self) -> None:
+        self._digests: dict[tuple[str, str], Digests] = {}
+        #: number of the newest change that is known here
+        self.version = 0
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
+        """H(user:domain:password) in lower-case hex; None for unknown users and algorithms that they lack."""
+        digests = self._digests.get((user, domain.lower()))
+        position = _POSITIONS.get(algorithm)
+        if digests is None or position is None:
+            return None
+        digest = digests[position]
+        return None if digest is None else digest.hex()
+
+    def set(self, user: str, domain: str, digests: Digests | None) -> None:
+        """Remember what `passwords.digests` gave; None: the user is gone."""
+        if digests is None:
+            self._digests.pop((user, domain.lower()), None)
+        else:
+            self._digests[user, domain.lower()] = digests
+
+    def take(self, rows: list[tuple[str, str, bytes | None, bytes | None, bytes | None, int, int]]) -> None:
+        """Take over rows of `changed_since`."""
+        for name, domain, md5, sha_256, sha_512_256, removed, version in rows:
+            self.set(name, domain, None if removed else (md5, sha_256, sha_512_256))
+            self.version = max(self.version, version)
+
+
+def changed_since(
+    database: sqlite3.Connection, version: int
+) -> list[tuple[str, str, bytes | None, bytes | None, bytes | None, int, int]]:
+    """The rows that changed after ``version``."""
+    return database.execute(_SINCE, (version,)).fetchall()

@@ -1,0 +1,147 @@
+"""One thread that owns the database, and commits what comes at the same time together."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from oversip_tw.promise import Promise
+from oversip_tw.registrar.changes import StoreFailed
+
+T = TypeVar("T")
+#: runs a callable in the thread of the reactor, soon; callable from any thread (``reactor.callFromThread``)
+FromThread = Callable[[Callable[[], None]], object]
+
+#: jobs that may wait; when the disk hangs, whoever comes next hears so at once
+BACKLOG = 10_000
+#: jobs in one commit
+BATCH = 500
+
+
+class _Job(Generic[T]):
+    __slots__ = ("error", "promise", "result", "work", "writes")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T], writes: bool) -> None:
+        self.work = work
+        self.writes = writes
+        self.promise: Promise[T] = Promise()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self, database: sqlite3.Connection) -> None:
+        try:
+            self.result = self.work(database)
+        except sqlite3.Error as error:
+            failure = StoreFailed(f"SQLite: {error}")
+            failure.__cause__ = error
+            self.error = failure
+        except Exception as error:
+            self.error = error
+
+    def settle(self) -> None:
+        if self.error is not None:
+            self.promise.fail(self.error)
+        else:
+            self.promise.resolve(self.result)  # type: ignore[arg-type]  # without error: what the work gave
+
+
+class Worker:
+    """Runs jobs on ``database`` in the order they come; `close` ends it and closes the database.
+
+    A write waits ``delay`` seconds for others, to share the disk's time with them. Call from the reactor's thread.
+    """
+
+    def __init__(self, database: sqlite3.Connection, from_thread: FromThread, delay: float = 0.003) -> None:
+        self._database = database
+        self._from_thread = from_thread
+        self._delay = delay
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._closed: Promise[None] = Promise()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="oversip-store", daemon=True)
+        self._thread.start()
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``work`` returns. Raises StoreFailed for what SQLite says, and whatever else ``work`` raises."""
+        return await self._enqueue(_Job(work, False))
+
+    async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Returns once what ``work`` did is durable; raises as `read`, and then nothing of it was done."""
+        await self._enqueue(_Job(work, True))
+
+    async def close(self) -> None:
+        """Finish what is there, then close the database. Further jobs fail."""
+        if not self._closing:
+            self._closing = True
+            self._jobs.put(None)
+        await self._closed
+
+    def _enqueue(self, job: _Job[T]) -> Promise[T]:
+        if self._closing:
+            job.promise.fail(StoreFailed("the store is closed"))
+        elif self._jobs.qsize() >= BACKLOG:
+            job.promise.fail(StoreFailed("the store is too slow"))
+        else:
+            self._jobs.put(job)
+        return job.promise
+
+    # -- in the thread
+
+    def _run(self) -> None:
+        open = True
+        while open:
+            batch: list[_Job[Any]] = []
+            job = self._jobs.get()
+            if job is not None and job.writes and self._delay > 0:
+                time.sleep(self._delay)
+            while job is not None:
+                batch.append(job)
+                if len(batch) >= BATCH:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except Empty:
+                    break
+            else:
+                open = False
+            self._run_batch(batch)
+        self._database.close()
+        self._from_thread(lambda: self._closed.resolve(None))
+
+    def _run_batch(self, batch: list[_Job[Any]]) -> None:
+        if not any(job.writes for job in batch):
+            for job in batch:
+                job.run(self._database)
+        elif not self._together(batch) and len(batch) > 1:
+            # One of them spoils it for all, or the disk is full: each for itself.
+            for job in batch:
+                job.error = None
+                self._together([job])
+        self._from_thread(lambda: _settle(batch))
+
+    def _together(self, batch: list[_Job[Any]]) -> bool:
+        """Run them in one transaction. False: it was rolled back and every one that writes has an error."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                job.run(self._database)
+                if job.error is not None and job.writes:
+                    raise job.error
+            self._database.execute("COMMIT")
+        except Exception as error:
+            failure = StoreFailed(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
+            for job in batch:
+                job.error = job.error or failure
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            return False
+        return True
+
+
+def _settle(batch: list[_Job[Any]]) -> None:
+    for job in batch:
+        job.settle()
