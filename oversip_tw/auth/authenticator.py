@@ -22,7 +22,7 @@ from oversip_tw.sip.uri import Uri
 MAX_CREDENTIALS = 4
 
 _NC = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
-_REQUIRED = ("username", "nonce", "uri", "response", "cnonce", "nc")
+_REQUIRED = frozenset({"username", "nonce", "uri", "response", "cnonce", "nc"})
 
 #: what an unknown user's digest is compared with: as much work as for a known one, and never right
 _DUMMY_HA1 = {algorithm: hashed(algorithm, "") for algorithm in ALGORITHMS}
@@ -152,7 +152,7 @@ def _digest_params(text: str, realm: str) -> dict[str, str] | None:
     params = credentials.params
     if not credentials.is_digest or params.get("realm") != realm:
         return None
-    if any(name not in params for name in _REQUIRED) or params.get("qop", "").lower() != "auth":
+    if not params.keys() >= _REQUIRED or params.get("qop", "").lower() != "auth":
         return None
     return params if _NC.fullmatch(params["nc"]) is not None else None
 

@@ -135,14 +135,15 @@ class Logins:
     def throttled(self, address: str, user: str) -> bool:
         """Whether credentials of ``user`` from ``address`` are not even looked at."""
         now = self._seconds()
-        return self._per_address.blocked(address, now) or self._per_user.blocked((address, user), now)
+        return self._per_address.blocked(address, now) or self._per_user.blocked((address, hash(user)), now)
 
     def failed(self, address: str, user: str) -> bool:
         """Count a wrong password. True when this one begins a throttle: the time to write a line for fail2ban."""
         if address in self._exempt:
             return False
         now = self._seconds()
-        user_passes = self._per_user.count((address, user), now)
+        # The hash, since a stranger's "user name" may be kilobytes long and stays here for minutes.
+        user_passes = self._per_user.count((address, hash(user)), now)
         return not self._per_address.count(address, now) or not user_passes
 
 

@@ -48,7 +48,8 @@ class Held:
         self._waiting: Waiting | None = waiting
         self._resumed = resumed
         self._failed = failed
-        self._timer: Timer | None = None
+        #: set by `_start`, before anybody else knows of this wait
+        self._timer: Timer
 
     @property
     def active(self) -> bool:
@@ -60,8 +61,7 @@ class Held:
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting._forget(self)
-            if self._timer is not None:
-                self._timer.cancel()
+            self._timer.cancel()
 
     def _start(self, wheel: TimerWheel, seconds: float) -> None:
         self._timer = wheel.after(seconds, self._expire)

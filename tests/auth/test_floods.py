@@ -113,6 +113,11 @@ class LoginTests(SynchronousTestCase):
             self.assertFalse(any(self.logins.failed("192.0.2.1", "alice") for _ in range(9)))
             self.clock.advance(60)
 
+    def test_a7_long_names(self) -> None:
+        """What a stranger calls himself is not kept: a thousand names of 8 KiB do not become 8 MiB."""
+        self.logins.failed("192.0.2.1", "a" * 8192)
+        self.assertLess(len(repr(self.logins._per_user._counts)), 200)
+
     def test_a7_exempt(self) -> None:
         """Exempt networks may guess."""
         logins = Logins(EXEMPT, self.clock.seconds)

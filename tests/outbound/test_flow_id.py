@@ -77,3 +77,9 @@ class FlowIdTests(SynchronousTestCase):
             self.assertRaises(ValueError, flow_id.unpack_hop, hop[:length])
         self.assertRaises(ValueError, flow_id.unpack_udp, hop)
         self.assertRaises(ValueError, flow_id.unpack_hop, b"h\x09" + hop[2:])
+        self.assertRaises(ValueError, flow_id.unpack_hop, b"h\x00\x05" + hop[2:])
+
+    def test_no_address(self) -> None:
+        """A peer that has no IP address (a socket's path) is kept as the text it is."""
+        addresses = (("127.0.0.1", 5060), ("/run/oversip", 0))
+        self.assertEqual(flow_id.unpack_udp(flow_id.pack_udp(*addresses)), addresses)
