@@ -24,8 +24,6 @@ Key = tuple[Hashable, ...]
 ClientKey = tuple[str, str]
 Reconnect = Callable[[Request, Flow], Flow | None]
 
-#: what every branch of RFC 3261 begins with (§8.1.1.7)
-MAGIC_COOKIE = "z9hG4bK"
 #: transactions at once; a terminated one is gone, so half of them are usually absorbing repetitions (K1)
 LIMIT = 50_000
 #: for whoever is refused at the limit: by then the transactions of now have ended (64*T1)
@@ -202,10 +200,9 @@ class Transactions:
 
     def _key_of(self, request: Request, flow: Flow, client_flow: bool) -> Key:
         via = request.via
-        branch = via.branch
         method = request.method
         method = _TO_INVITE.get(method, method)
-        if branch is None or not branch.startswith(MAGIC_COOKIE):
+        if not via.has_magic_cookie:
             # §17.2.3, second half: an element of RFC 2543. The To tag is left out, or an ACK would not match.
             return (
                 flow.id if client_flow else b"", request.uri.text, request.from_tag, request.call_id, request.cseq,
@@ -213,8 +210,8 @@ class Transactions:
             )  # fmt: skip
         if client_flow:
             # Browsers make branches of seven digits at most: the flow tells them apart.
-            return (flow.id, branch, via.sent_by, method)
-        return (branch, via.sent_by, method)
+            return (flow.id, via.branch, via.sent_by, method)
+        return (via.branch, via.sent_by, method)
 
     def _cancel(self, transaction: InviteServerTransaction, request: Request, flow: Flow) -> bool:
         if not (transaction.client_flow or _same_peer(transaction, request, flow)):

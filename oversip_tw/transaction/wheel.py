@@ -49,7 +49,7 @@ class TimerWheel:
     the other timers have fired. While no timer stands, nothing is asked of the clock.
     """
 
-    __slots__ = ("_clock", "_delayed", "_due", "_failed", "_seconds", "_slot", "_slots", "_ticks", "count")
+    __slots__ = ("_clock", "_delayed", "_due", "_failed", "_firing", "_seconds", "_slot", "_slots", "_ticks", "count")
 
     def __init__(self, clock: Clock, slot: float = 0.1, failed: Callable[[BaseException], None] | None = None) -> None:
         self._clock = clock
@@ -63,6 +63,7 @@ class TimerWheel:
         self._delayed: Delayed | None = None
         #: the slot that the delayed call is for
         self._due = 0
+        self._firing = False
         #: timers that stand
         self.count = 0
 
@@ -87,6 +88,8 @@ class TimerWheel:
     def _open(self, tick: int) -> Slot:
         slot = self._slots[tick] = {}
         heappush(self._ticks, tick)
+        if self._firing:  # `_go_on` will see to it
+            return slot
         if self._delayed is None:
             self._await(tick)
         elif tick < self._due:
@@ -119,6 +122,10 @@ class TimerWheel:
             slot = self._slots.pop(heappop(self._ticks))
             due.extend(slot)
             slot.clear()
+        self._go_on(self._fire(due))
+
+    def _fire(self, due: list[Timer]) -> list[Exception]:
+        self._firing = True
         escaped: list[Exception] = []
         for timer in due:
             callback = timer._take()
@@ -129,16 +136,14 @@ class TimerWheel:
                 callback()
             except Exception as error:
                 escaped.append(error)
-        self._go_on()
-        self._report(escaped)
+        self._firing = False
+        return escaped
 
-    def _go_on(self) -> None:
+    def _go_on(self, escaped: list[Exception]) -> None:
         while self._ticks and not self._slots[self._ticks[0]]:
             del self._slots[heappop(self._ticks)]
-        if self._ticks and self._delayed is None:
+        if self._ticks:
             self._await(self._ticks[0])
-
-    def _report(self, escaped: list[Exception]) -> None:
         for error in escaped:
             if self._failed is None:
                 raise error

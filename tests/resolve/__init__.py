@@ -1,0 +1,1 @@
+"""From URIs to next hops, with name servers made of dictionaries."""

@@ -1,0 +1,1 @@
+"""The transaction layer, with a clock that stands still and wires made of lists."""
