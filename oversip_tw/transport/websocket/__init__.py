@@ -2,7 +2,7 @@
 
 from autobahn.websocket import USES_NVX
 
-from oversip_tw.transport.websocket.factory import OnConnect, Seats, WebSocketFactory
+from oversip_tw.transport.websocket.factory import OnConnect, WebSocketFactory
 from oversip_tw.transport.websocket.flow import WebSocketFlow
 from oversip_tw.transport.websocket.forwarded import TrustedProxy
 from oversip_tw.transport.websocket.refusal import Refusal
@@ -11,4 +11,4 @@ from oversip_tw.transport.websocket.settings import Settings
 #: Autobahn's native unmasking and UTF-8 checks are in use; without them a message costs ten times as much
 NATIVE: bool = USES_NVX
 
-__all__ = ["NATIVE", "OnConnect", "Refusal", "Seats", "Settings", "TrustedProxy", "WebSocketFactory", "WebSocketFlow"]
+__all__ = ["NATIVE", "OnConnect", "Refusal", "Settings", "TrustedProxy", "WebSocketFactory", "WebSocketFlow"]

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from oversip_tw.transport.websocket.backlog import unsent
+from oversip_tw.transport.backlog import unsent
 from oversip_tw.transport.websocket.flow import WebSocketFlow
 from oversip_tw.transport.websocket.frames import BINARY, TEXT, close_payload, frame
 
@@ -63,7 +63,7 @@ class Connection(WebSocketServerProtocol):
         # Not Autobahn's: it makes futures and details that nobody here asks for.
         self.factory = factory
         self.flow: WebSocketFlow | None = flow
-        #: whose seat this is
+        #: for whom it counts as one connection
         self.host = host
 
     # -- opening

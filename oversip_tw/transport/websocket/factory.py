@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from oversip_tw.interfaces import Clock, Flow, HandshakeRequest, Listener, Receiver
 from oversip_tw.outbound.flow_id import STREAM_OCTETS, stream_id
+from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.websocket.connection import Connection
 from oversip_tw.transport.websocket.deadlines import Deadlines
 from oversip_tw.transport.websocket.flow import WebSocketFlow
@@ -39,29 +40,12 @@ class Table(Interface):
     def remove(self, flow: Flow) -> None: ...
 
 
-class Seats(Interface):
-    """How many connections there may be, in all and from one address (F13)."""
-
-    def take(self, host: str) -> bool:
-        """A connection from ``host`` begins; False: there is no room, and nothing was taken."""
-
-    def leave(self, host: str) -> None:
-        """A connection that had a seat has ended."""
-
-
-class _Unlimited:
-    def take(self, host: str) -> bool:
-        return True
-
-    def leave(self, host: str) -> None: ...
-
-
 @implementer(IProtocolNegotiationFactory)
 class WebSocketFactory(Factory):
     """Accepts WebSockets for SIP and, beside them, requests for ``resource``.
 
-    One per listener. ``trusted_proxy`` says whose X-Forwarded-For and X-Forwarded-Proto are believed; ``seats`` limits
-    connections; ``random`` gives that many unguessable octets.
+    One per listener. ``trusted_proxy`` says whose X-Forwarded-For and X-Forwarded-Proto are believed; ``connections``
+    limits how many there may be (None: no limit); ``random`` gives that many unguessable octets.
     """
 
     noisy = False
@@ -78,7 +62,7 @@ class WebSocketFactory(Factory):
         resource: IResource | None = None,
         on_connect: OnConnect | None = None,
         trusted_proxy: TrustedProxy = lambda address: False,
-        seats: Seats | None = None,
+        connections: ConnectionLimits | None = None,
         random: Callable[[int], bytes] = os.urandom,
         log: Logger | None = None,
     ) -> None:
@@ -93,7 +77,7 @@ class WebSocketFactory(Factory):
         self.log = log or Logger(namespace="oversip_tw.transport.websocket")
         self.origins = Origins(self.settings.origins, self.settings.allow_missing_origin)
         self.secure = listener.transport == "wss"
-        self._seats: Seats = seats or _Unlimited()
+        self._connections = connections
         self._random = random
         self._start_clocks()
         # Plain numbers, read when somebody asks for metrics.
@@ -124,15 +108,16 @@ class WebSocketFactory(Factory):
         """A connection begins."""
         return Front(self)
 
-    # -- room
+    # -- how many
 
     def entered(self, host: str) -> bool:
-        """A connection from ``host`` asks for a seat."""
-        return self._seats.take(host)
+        """A connection from ``host`` asks to come in (F13)."""
+        return self._connections is None or self._connections.enter(host)
 
     def went(self, host: str) -> None:
-        """It has ended."""
-        self._seats.leave(host)
+        """One that was let in has ended."""
+        if self._connections is not None:
+            self._connections.leave(host)
 
     # -- what a front makes
 
@@ -141,7 +126,7 @@ class WebSocketFactory(Factory):
         return stream_id(self._random(STREAM_OCTETS))
 
     def channel(self, site: Site, host: str) -> PageChannel:
-        """An HTTP exchange that takes over the seat of ``host``."""
+        """An HTTP exchange in place of the front of ``host``."""
         channel = PageChannel(site, lambda ended: self._page_ended(ended, host))
         self.pages.start(channel)
         return channel
@@ -151,7 +136,7 @@ class WebSocketFactory(Factory):
         self.went(host)
 
     def connection(self, flow: WebSocketFlow, host: str) -> Connection:
-        """A WebSocket that takes over the seat of ``host``."""
+        """A WebSocket in place of the front of ``host``."""
         return Connection(flow, self, host)
 
     def refused(self, status: int) -> None:

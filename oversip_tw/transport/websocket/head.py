@@ -7,7 +7,7 @@ import re
 from oversip_tw.transport.websocket.refusal import Refusal
 
 #: RFC 9112 §3 request-line; the target as it came, without anything that could end a line in a log
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
 #: RFC 9112 §5 field-line; obs-fold is refused
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 
@@ -22,12 +22,12 @@ class Head:
         line, _, self._raw = raw.partition(b"\r\n")
         match = _REQUEST_LINE.fullmatch(line)
         if match is None:
-            if re.fullmatch(rb"[!-~]+ [!-~]+ HTTP/[0-9.]+", line):
-                raise Refusal(505)
             raise Refusal(400, "Bad Request Line")
+        if match[3] != b"1":
+            raise Refusal(505)
         self.method = match[1].decode("ascii")
         #: HTTP/1.x
-        self.minor = int(match[3])
+        self.minor = int(match[4])
         target = match[2].decode("latin-1")
         if not target.startswith("/") and target != "*":
             raise Refusal(400, "Bad Request Target")

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
+from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
 
@@ -29,6 +30,11 @@ class PageChannel(HTTPChannel):
         """Always the last request of its connection."""
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return False
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """Nobody needs to know which version answers."""
+        headers.removeHeader(b"server")
+        super().writeHeaders(version, code, reason, headers)
 
     def cut(self) -> None:
         """The exchange took too long."""
