@@ -154,7 +154,8 @@ def _digest_params(text: str, realm: str) -> dict[str, str] | None:
         return None
     if not params.keys() >= _REQUIRED or params.get("qop", "").lower() != "auth":
         return None
-    return params if _NC.fullmatch(params["nc"]) is not None else None
+    # A colon in the name would move the border to the realm in the hash, and begin a password in a SIP URI.
+    return params if ":" not in params["username"] and _NC.fullmatch(params["nc"]) is not None else None
 
 
 def _algorithm(params: dict[str, str]) -> str:
