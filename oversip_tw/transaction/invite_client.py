@@ -59,11 +59,6 @@ class InviteClientTransaction(ClientTransaction):
         #: B in Calling (and after a CANCEL), D in Completed, M in Accepted
         self._timer_b: Timer | None = None
 
-    @property
-    def finished(self) -> bool:
-        """A final response came, or the transaction has ended."""
-        return self.state is not CALLING and self.state is not PROCEEDING
-
     def start(self) -> None:
         """Send the INVITE and start the timers."""
         after = self.table.wheel.after
@@ -123,11 +118,13 @@ class InviteClientTransaction(ClientTransaction):
     def _accept(self) -> None:
         self._stop_timers()
         self.state = ACCEPTED
+        self.finished = True
         self._timer_b = self.table.wheel.after(self.timers.m, self.terminate)
 
     def _complete(self, response: Response) -> None:
         self._stop_timers()
         self.state = COMPLETED
+        self.finished = True
         self._ack = ack(self.request, response).to_bytes()
         self.flow.send(self._ack)
         if self.flow.reliable:
@@ -158,5 +155,6 @@ class InviteClientTransaction(ClientTransaction):
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
+            self.finished = True
             self._stop_timers()
             self._leave()

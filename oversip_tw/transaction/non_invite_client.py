@@ -51,11 +51,6 @@ class NonInviteClientTransaction(ClientTransaction):
         #: F until the final response, K in Completed
         self._timer_f: Timer | None = None
 
-    @property
-    def finished(self) -> bool:
-        """A final response came, or the transaction has ended."""
-        return self.state is COMPLETED or self.state is TERMINATED
-
     def start(self) -> None:
         """Send the request and start the timers."""
         after = self.table.wheel.after
@@ -70,7 +65,7 @@ class NonInviteClientTransaction(ClientTransaction):
 
     def answered(self, response: Response) -> None:
         """A response came; repeated final ones are absorbed."""
-        if self.state is COMPLETED or self.state is TERMINATED:
+        if self.finished:
             return
         user = self.user
         if response.status < 200:
@@ -87,6 +82,7 @@ class NonInviteClientTransaction(ClientTransaction):
     def _complete(self) -> None:
         self._stop_timers()
         self.state = COMPLETED
+        self.finished = True
         if self.flow.reliable:
             self.terminate()
         else:
@@ -111,5 +107,6 @@ class NonInviteClientTransaction(ClientTransaction):
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
+            self.finished = True
             self._stop_timers()
             self._leave()

@@ -36,15 +36,12 @@ class ServerTransaction:
 
     def start(self) -> None:
         """Say what is to be said at once."""
-        raise NotImplementedError
 
     def received(self) -> None:
         """The request came again."""
-        raise NotImplementedError
 
     def respond(self, response: Response) -> None:
         """Send ``response`` if the machine allows it now; ignored otherwise."""
-        raise NotImplementedError
 
     def abandon(self) -> None:
         """End without an answer."""
@@ -59,7 +56,6 @@ class ServerTransaction:
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
-        raise NotImplementedError
 
     def _leave(self) -> None:
         self.user = NOBODY

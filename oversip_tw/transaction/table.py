@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from hashlib import sha256
+from typing import TypeVar
 
 from oversip_tw.interfaces import Address, Flow
 from oversip_tw.sip.errors import SIPError
@@ -22,6 +23,9 @@ from oversip_tw.transaction.wheel import TimerWheel
 Key = tuple[Hashable, ...]
 #: branch, which is ours and random, and method
 ClientKey = tuple[str, str]
+Transaction = ServerTransaction | ClientTransaction
+P = TypeVar("P")
+X = TypeVar("X", bound=Transaction)
 Reconnect = Callable[[Request, Flow], Flow | None]
 
 #: transactions at once; a terminated one is gone, so half of them are usually absorbing repetitions (K1)
@@ -45,8 +49,8 @@ class Transactions:
     """
 
     __slots__ = (
-        "_clients", "_key", "_keyed", "_on_flow", "_servers", "absorbed", "limit", "reconnect", "refused", "timers",
-        "wheel",
+        "_clients", "_key", "_keyed", "_on_flow", "_servers", "_to_peer", "absorbed", "limit", "reconnect", "refused",
+        "timers", "wheel",
     )  # fmt: skip
 
     def __init__(
@@ -62,8 +66,9 @@ class Transactions:
         self.refused = 0
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[ClientKey, ClientTransaction] = {}
-        #: what a lost connection, or an unreachable UDP peer, concerns
-        self._on_flow: dict[Flow | Address, set[ServerTransaction | ClientTransaction]] = {}
+        #: whom a lost connection concerns, and whom an unreachable UDP peer
+        self._on_flow: dict[Flow, set[Transaction]] = {}
+        self._to_peer: dict[Address, set[ClientTransaction]] = {}
         # serve() comes right after absorb() as a rule and need not make the key again
         self._keyed: Request | None = None
         self._key: Key = ()
@@ -127,7 +132,7 @@ class Transactions:
         if self._servers.setdefault(key, transaction) is not transaction:
             raise ValueError("this request is being served")
         if client_flow and flow.reliable:
-            self._index(flow, transaction)
+            _put(self._on_flow, flow, transaction)
         transaction.start()
         return transaction
 
@@ -153,7 +158,10 @@ class Transactions:
         transaction: ClientTransaction = machine(self, key, request, flow, client_flow, user, timers or self.timers)
         if self._clients.setdefault(key, transaction) is not transaction:
             raise ValueError("a branch is used twice")
-        self._index(flow if flow.reliable else flow.peer, transaction)
+        if flow.reliable:
+            _put(self._on_flow, flow, transaction)
+        else:
+            _put(self._to_peer, flow.peer, transaction)
         if flow.closed:
             transaction.start_lost()
         else:
@@ -182,21 +190,23 @@ class Transactions:
 
     def unreachable(self, peer: Address, reason: str = "unreachable") -> None:
         """The network says that nobody listens at this UDP address (ICMP): what waits for a sign of life fails."""
-        for transaction in list(self._on_flow.get(peer, ())):
-            if isinstance(transaction, ClientTransaction):
-                transaction.unreachable(reason)
+        for transaction in list(self._to_peer.get(peer, ())):
+            transaction.unreachable(reason)
 
     def ended_server(self, transaction: ServerTransaction) -> None:
         """For server transactions alone: forget ``transaction``."""
         del self._servers[transaction.key]
         if transaction.client_flow and transaction.flow.reliable:
-            self._forget(transaction.flow, transaction)
+            _drop(self._on_flow, transaction.flow, transaction)
 
     def ended_client(self, transaction: ClientTransaction) -> None:
         """For client transactions alone: forget ``transaction``."""
         del self._clients[transaction.key]
         flow = transaction.flow
-        self._forget(flow if flow.reliable else flow.peer, transaction)
+        if flow.reliable:
+            _drop(self._on_flow, flow, transaction)
+        else:
+            _drop(self._to_peer, flow.peer, transaction)
 
     def _key_of(self, request: Request, flow: Flow, client_flow: bool) -> Key:
         via = request.via
@@ -220,18 +230,20 @@ class Transactions:
         transaction.cancelled(request)
         return True
 
-    def _index(self, place: Flow | Address, transaction: ServerTransaction | ClientTransaction) -> None:
-        there = self._on_flow.get(place)
-        if there is None:
-            self._on_flow[place] = {transaction}
-        else:
-            there.add(transaction)
 
-    def _forget(self, place: Flow | Address, transaction: ServerTransaction | ClientTransaction) -> None:
-        there = self._on_flow[place]
-        there.discard(transaction)
-        if not there:
-            del self._on_flow[place]
+def _put(index: dict[P, set[X]], place: P, transaction: X) -> None:
+    there = index.get(place)
+    if there is None:
+        index[place] = {transaction}
+    else:
+        there.add(transaction)
+
+
+def _drop(index: dict[P, set[X]], place: P, transaction: X) -> None:
+    there = index[place]
+    there.discard(transaction)
+    if not there:
+        del index[place]
 
 
 def _same_peer(transaction: InviteServerTransaction, cancel: Request, flow: Flow) -> bool:

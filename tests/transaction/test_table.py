@@ -28,7 +28,7 @@ class TableTests(SynchronousTestCase):
     def assert_empty(self) -> None:
         """No entry, no timer, nothing in the index of flows."""
         self.assertEqual((self.table.count, self.wheel.count), (0, 0))
-        self.assertEqual((self.table._on_flow, self.clock.getDelayedCalls()), ({}, []))
+        self.assertEqual((self.table._on_flow, self.table._to_peer, self.clock.getDelayedCalls()), ({}, {}, []))
 
 
 class ServerMatchingTests(TableTests):
