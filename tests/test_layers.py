@@ -23,7 +23,8 @@ FLOORS = (
     ("transport", "store", "web"),
     ("config", "testing"),
     ("service",),
-    ("tap", "cli", "demo", "__main__"),
+    ("cli",),
+    ("tap", "demo", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 CORE = LEVEL["server"]

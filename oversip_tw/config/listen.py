@@ -58,8 +58,8 @@ class Listen:
     key: tuple[ReadableFile, ...] = field(
         default=(), metadata=about("tls and wss: the private keys, in the order of `certificate`.", ["privkey.pem"])
     )
-    path: HttpPath = field(
-        default="/", metadata=about("ws and wss: the path of the WebSocket's URL; any other is answered 404.")
+    path: tuple[HttpPath, ...] = field(
+        default=("/ws", "/"), metadata=about("ws and wss: the paths of a WebSocket's URL; any other is answered 404.")
     )
     origins: tuple[Origin, ...] | None = field(
         default=None,
@@ -87,7 +87,7 @@ class Listen:
             raise Wrong(f'transport "{self.transport}" takes no certificate and no key')
         if len(self.certificate) != len(self.key):
             raise Wrong(f"{len(self.certificate)} certificate(s), but {len(self.key)} key(s)")
-        if not self.websocket and (self.path != "/" or self.origins is not None or self.page):
+        if not self.websocket and (self.path != ("/ws", "/") or self.origins is not None or self.page):
             raise Wrong(f'transport "{self.transport}" takes no path, origins or page')
 
     @property

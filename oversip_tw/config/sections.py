@@ -68,7 +68,13 @@ class Registrar:
         ),
     )
     flow_timer: WholeSeconds = field(
-        default=120, metadata=about("Flow-Timer for phones with `outbound`: how often they should send a keep-alive.")
+        default=120,
+        metadata=about(
+            "Flow-Timer for phones with `outbound` on TCP and TLS: how often they should send a keep-alive."
+        ),
+    )
+    flow_timer_udp: WholeSeconds = field(
+        default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
     )
 
     def __attrs_post_init__(self) -> None:
@@ -98,9 +104,10 @@ class Auth:
         default=300.0, metadata=about("How long a nonce is good for; phones then take a new one by themselves.")
     )
     failures: Count = field(
-        default=10, metadata=about("Wrong passwords of one user from one address, per minute, that are answered.")
+        default=10, metadata=about("Wrong passwords of one user from one address, per `failure_window`.")
     )
     failures_per_address: Count = field(default=30, metadata=about("The same for all users of one address."))
+    failure_window: Seconds = field(default=60.0, metadata=about("The time they are counted over."))
     hold_off: Seconds = field(default=300.0, metadata=about("How long logins from there are refused then."))
 
 

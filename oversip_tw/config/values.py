@@ -18,7 +18,9 @@ from oversip_tw.config.errors import Wrong
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
-_ORIGIN = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?", re.ASCII)
+_ORIGIN = re.compile(
+    r"same-origin|null|\*|[a-z][a-z0-9+.-]*://(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?", re.ASCII
+)
 
 
 class Kind:
@@ -195,7 +197,9 @@ Domain = Annotated[str, Text("a host name or an IP address", _domain)]
 HostPort = Annotated[str, Text('"host" or "host:port"', _host_port)]
 SipUri = Annotated[str, Text('a SIP URI without user, such as "sip:pbx.example.org:5060;transport=tcp"', _sip_uri)]
 HttpPath = Annotated[str, Text('a path that begins with "/"', _path)]
-Origin = Annotated[str, Text('an origin such as "https://phone.example.org"', _matching(_ORIGIN))]
+Origin = Annotated[
+    str, Text('an origin such as "https://phone.example.org", or "same-origin", "null", "*"', _matching(_ORIGIN))
+]
 ClassName = Annotated[str, Text('"module:Class"', _matching(_CLASS))]
 Name = Annotated[str, Text("a name", lambda text: text or None)]
 ReadableFile = Annotated[str, File("name of a file that can be read")]
