@@ -69,7 +69,7 @@ class Settings:
     #: seconds that an ended binding stays known to `Location.by_key`
     remember: float = 3600.0
     #: ended bindings remembered at most; the oldest are forgotten first
-    remembered: int = 100_000
+    remembered: int = 50_000
 
 
 class MemoryLocation:
@@ -101,8 +101,10 @@ class MemoryLocation:
         self._places: dict[str, tuple[bytes, ...]] = {}
         #: oldest first
         self._ended: dict[bytes, Binding] = {}
-        #: keys by the second in which they may expire
+        #: keys by the second in which to look whether they have expired
         self._due: dict[int, list[bytes]] = {}
+        #: that second by key: the next one, so that refreshes add nothing
+        self._looks: dict[bytes, int] = {}
         self._swept = int(clock.seconds()) - 1
         self._sweeping: Delayed | None = None
 
@@ -206,7 +208,13 @@ class MemoryLocation:
         self._keys[key] = binding
         _link(self._flows, binding.flow_id, key)
         _link(self._places, _place(binding.contact), key)
-        self._due.setdefault(int(binding.expires_at) + 1, []).append(key)
+        self._look_at(binding)
+
+    def _look_at(self, binding: Binding) -> None:
+        second = int(binding.expires_at) + 1
+        if self._looks.get(binding.key, second + 1) > second:
+            self._looks[binding.key] = second
+            self._due.setdefault(second, []).append(binding.key)
 
     def _end(self, binding: Binding, now: float) -> None:
         old = self._keys.pop(binding.key, None)
@@ -270,16 +278,25 @@ class MemoryLocation:
     def _take_expired(self, now: float) -> list[Binding]:
         over: list[Binding] = []
         while self._swept < int(now):
-            keys = self._due.get(self._swept + 1, [])
+            second = self._swept + 1
+            keys = self._due.get(second, [])
             while keys:
                 if len(over) >= SWEEP_LIMIT:
                     return over
-                binding = self._keys.get(keys.pop())
+                binding = self._due_binding(keys.pop(), second)
                 if binding is not None and binding.expires_at <= now:
                     over.append(binding)
-            self._due.pop(self._swept + 1, None)
-            self._swept += 1
+                elif binding is not None:
+                    self._look_at(binding)
+            self._due.pop(second, None)
+            self._swept = second
         return over
+
+    def _due_binding(self, key: bytes, second: int) -> Binding | None:
+        if self._looks.get(key) != second:
+            return None
+        del self._looks[key]
+        return self._keys.get(key)
 
     def _take_forgotten(self, now: float) -> list[bytes]:
         excess = len(self._ended) - self._settings.remembered

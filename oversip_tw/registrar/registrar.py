@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from oversip_tw.interfaces import Clock, Flow, Flows, NewId
 from oversip_tw.outbound.binding_key import binding_key
@@ -32,6 +32,19 @@ MAX_USER_AGENT = 200
 
 def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One REGISTER."""
+
+    request: Request
+    aor: str
+    #: None: the phone is reached by ``path`` or by its Contact
+    flow: Flow | None
+    secure: bool
+    path: tuple[str, ...]
+    wishes: Wishes
 
 
 class Registrar:
@@ -71,23 +84,25 @@ class Registrar:
     ) -> Response:
         """Do what ``request`` asks for ``aor`` (`Uri.aor` of its To) and give the 200; raises SIPError else.
 
-        ``flow`` is where the phone is reached from now on; None if that is the way its Contact, or ``path`` if there is
-        one, says. ``path`` is the Path of others that was accepted, topmost first. May be called at any time: REGISTERs
-        of one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
+        ``flow`` is where the phone is reached from now on; None: where its Contact says. ``path``, if there is one, is
+        the way instead: the Path of others that was accepted, topmost first. May be called at any time: REGISTERs of
+        one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
         """
-        self._check(request, path)
+        self._check(request)
         outbound = "outbound" in request.values("Supported")
         wishes = read_wishes(request, self._settings, outbound)
-        if outbound and (flow is None or path):
-            _check_first_hop(request, wishes, path)
+        secure = flow is not None and flow.secure
+        asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes)
+        if asked.flow is None:
+            _check_first_hop(asked)
         if self._turns.waiting(aor) >= self._settings.queue:
             raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))])
         answer: Promise[Response] = Promise()
         # In a task of its own: whoever gives up must not stop it between the store and memory, or in its turn.
-        spawn(self._in_turn(request, aor, flow, path, wishes, answer), answer.fail)
+        spawn(self._in_turn(asked, answer), answer.fail)
         return await answer
 
-    def _check(self, request: Request, path: Sequence[str]) -> None:
+    def _check(self, request: Request) -> None:
         user = request.to.uri
         if not user.is_sip:
             raise SIPError(400, "To Is No SIP URI")
@@ -97,86 +112,67 @@ class Registrar:
         if unknown:
             raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
 
-    async def _in_turn(
-        self,
-        request: Request,
-        aor: str,
-        flow: Flow | None,
-        path: Sequence[str],
-        wishes: Wishes,
-        answer: Promise[Response],
-    ) -> None:
-        await self._turns.enter(aor)
+    async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
+        await self._turns.enter(asked.aor)
         try:
-            if wishes.contacts or wishes.remove_all:
-                await self._change(request, aor, flow, tuple(path), wishes)
-            answer.resolve(await self._answer(request, aor, flow, path, wishes))
+            if asked.wishes.contacts or asked.wishes.remove_all:
+                await self._change(asked)
+            answer.resolve(await self._answer(asked))
         finally:
-            self._turns.leave(aor)
+            self._turns.leave(asked.aor)
 
-    async def _answer(
-        self, request: Request, aor: str, flow: Flow | None, path: Sequence[str], wishes: Wishes
-    ) -> Response:
-        bindings = await self._location.bindings(aor)
-        headers = Answer(request, self._settings, self._clock.seconds()).headers(bindings, wishes, flow, path)
-        return request.response(200, to_tag=self._new_id(), headers=headers)
+    async def _answer(self, asked: _Asked) -> Response:
+        bindings = await self._location.bindings(asked.aor)
+        answer = Answer(asked.request, self._settings, self._clock.seconds())
+        headers = answer.headers(bindings, asked.wishes, asked.flow, asked.path)
+        return asked.request.response(200, to_tag=self._new_id(), headers=headers)
 
     # -- changing
 
-    async def _change(
-        self, request: Request, aor: str, flow: Flow | None, path: tuple[str, ...], wishes: Wishes
-    ) -> None:
-        if flow is not None and flow.closed:
+    async def _change(self, asked: _Asked) -> None:
+        flow = asked.flow
+        if flow is not None and flow.closed and not _only_removes(asked.wishes):
             raise SIPError(480, "Flow Is Gone")
-        bindings = await self._location.bindings(aor)
-        plan = self._plan(request, aor, flow, path, wishes, bindings)
+        plan = self._plan(asked, await self._location.bindings(asked.aor))
         try:
-            await self._location.commit(aor, list(plan.put.values()), plan.dropped)
+            await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped)
         except StoreFailed as error:
             raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))]) from error
         if flow is not None and flow.closed and plan.put:
-            await self._roll_back(aor, flow, plan)
+            await self._roll_back(asked.aor, flow, plan)
             raise SIPError(480, "Flow Is Gone")
         self._announce(plan, flow)
 
-    def _plan(
-        self,
-        request: Request,
-        aor: str,
-        flow: Flow | None,
-        path: tuple[str, ...],
-        wishes: Wishes,
-        bindings: Sequence[Binding],
-    ) -> Plan:
-        plan = Plan(bindings, request.call_id, request.cseq)
-        if wishes.remove_all:
+    def _plan(self, asked: _Asked, bindings: Sequence[Binding]) -> Plan:
+        plan = Plan(bindings, asked.request.call_id, asked.request.cseq)
+        if asked.wishes.remove_all:
             for binding in bindings:
                 plan.remove(binding)
             return plan
-        template = self._template(request, aor, flow, path)
-        for wish in wishes.contacts:
-            if self._is_own_gruu(wish.uri, aor):
-                named = self._named(wish, aor, bindings)
-                if named is None:
-                    continue
-                wish = named
-            plan.take(wish, self._binding(wish, template))
+        template = self._template(asked)
+        for wish in asked.wishes.contacts:
+            named: Wish | None = wish
+            if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
+                named = self._named(wish, asked.aor, bindings)
+            if named is not None:
+                plan.take(named, self._binding(named, template))
         plan.make_room(self._settings, self._is_dead)
         return plan
 
-    def _template(self, request: Request, aor: str, flow: Flow | None, path: tuple[str, ...]) -> Binding:
+    def _template(self, asked: _Asked) -> Binding:
         """What all Contacts of one REGISTER have in common."""
+        request = asked.request
         return Binding(
-            aor=aor,
+            aor=asked.aor,
             contact="",
             call_id=request.call_id,
             cseq=request.cseq,
             updated_at=self._clock.seconds(),
-            path=path,
+            path=asked.path,
             node=self._node,
-            flow_id=b"" if flow is None or path else flow.id,
+            flow_id=b"" if asked.flow is None else asked.flow.id,
             user_agent=(request.get("User-Agent") or "")[:MAX_USER_AGENT],
-            secure=flow is not None and flow.secure,
+            secure=asked.secure,
         )
 
     def _binding(self, wish: Wish, template: Binding) -> Binding:
@@ -191,9 +187,6 @@ class Registrar:
             expires_at=template.updated_at + min(wish.expires, self._settings.max_expires),
             key=binding_key(self._secret, template.aor, instance, wish.reg_id, wish.uri.text),
         )
-
-    def _is_own_gruu(self, uri: Uri, aor: str) -> bool:
-        return uri.has_param("gr") and uri.aor == aor
 
     def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
         """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1).
@@ -263,12 +256,16 @@ class Registrar:
                 old.ping()
 
 
-def _check_first_hop(request: Request, wishes: Wishes, path: Sequence[str]) -> None:
+def _only_removes(wishes: Wishes) -> bool:
+    return all(wish.expires == 0 for wish in wishes.contacts)
+
+
+def _check_first_hop(asked: _Asked) -> None:
     """RFC 5626 §6: flows are of no use when the proxy next to the phone does not keep them."""
-    if all(wish.reg_id is None for wish in wishes.contacts):
+    if all(wish.reg_id is None for wish in asked.wishes.contacts):
         return
-    if path:
-        if not NameAddr.parse(path[-1]).uri.has_param("ob"):
+    if asked.path:
+        if not NameAddr.parse(asked.path[-1]).uri.has_param("ob"):
             raise SIPError(439, "First Hop Lacks Outbound Support")
-    elif len(request.values("Via")) > 1:
+    elif len(asked.request.values("Via")) > 1:
         raise SIPError(439, "First Hop Lacks Outbound Support")

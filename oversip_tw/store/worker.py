@@ -33,6 +33,7 @@ class _Job(Generic[T]):
         self.error: BaseException | None = None
 
     def run(self, database: sqlite3.Connection) -> None:
+        self.error = None
         try:
             self.result = self.work(database)
         except sqlite3.Error as error:
@@ -119,7 +120,6 @@ class Worker:
         elif not self._together(batch) and len(batch) > 1:
             # One of them spoils it for all, or the disk is full: each for itself.
             for job in batch:
-                job.error = None
                 self._together([job])
         self._from_thread(lambda: _settle(batch))
 
@@ -136,10 +136,16 @@ class Worker:
             failure = StoreFailed(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
             for job in batch:
                 job.error = job.error or failure
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+            self._roll_back()
             return False
         return True
+
+    def _roll_back(self) -> None:
+        try:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # SQLite has done so itself, or the next BEGIN says what is wrong; the thread must live on
 
 
 def _settle(batch: list[_Job[Any]]) -> None:
