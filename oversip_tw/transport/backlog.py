@@ -39,15 +39,19 @@ class Backlog:
         self._patience = patience
         self._give_up = give_up
         self._timer: Timer | None = None
+        #: octets that wait or were handed over since the transport is full; 0 until the write that filled it is counted
         self._fed = 0
+        #: how many of them had left when we last looked
         self._drained = 0
         transport.registerProducer(self, True)
 
     def wrote(self, length: int) -> None:
         """``length`` octets were handed to the transport."""
         if self._timer is not None:
-            self._fed += length
-            if unsent(self._transport) > self._limit:
+            waiting = unsent(self._transport)
+            # The write that filled the transport is in there already.
+            self._fed = self._fed + length if self._fed else waiting
+            if waiting > self._limit:
                 self._over(f"more than {self._limit} octets wait for it")
 
     def stop(self) -> None:
@@ -58,8 +62,7 @@ class Backlog:
     def pauseProducing(self) -> None:
         """The transport is full."""
         if self._timer is None:
-            self._fed = unsent(self._transport)
-            self._drained = 0
+            self._fed = self._drained = 0
             self._timer = self._wheel.after(self._patience, self._look)
 
     def resumeProducing(self) -> None:

@@ -253,7 +253,11 @@ class StreamConnection(Protocol):
 
 
 class AcceptedConnection(StreamConnection):
-    """A connection that the peer opened."""
+    """A connection that the peer opened; ``admitted`` is the address under which `ConnectionLimits` let it in."""
+
+    def __init__(self, streams: Streams, listener: Listener, admitted: str) -> None:
+        super().__init__(streams, listener)
+        self._admitted = admitted
 
     def connectionMade(self) -> None:
         peer = _address(self.transport.getPeer())
@@ -266,7 +270,7 @@ class AcceptedConnection(StreamConnection):
             self._wait(self._streams.settings.silent, "silent")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._streams.connections.leave(self.flow.peer[0])
+        self._streams.connections.leave(self._admitted)
         super().connectionLost(reason)
 
 
@@ -281,9 +285,10 @@ class StreamFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> AcceptedConnection | None:
         """None, which closes the socket, beyond the limits of connections."""
-        if not self.streams.connections.enter(_address(addr)[0]):
+        host = _address(addr)[0]
+        if not self.streams.connections.enter(host):
             return None
-        return AcceptedConnection(self.streams, self.listener)
+        return AcceptedConnection(self.streams, self.listener, host)
 
 
 def _address(address: Any) -> Address:
