@@ -34,3 +34,13 @@ class ParseError(SIPError):
     def __init__(self, reason: str = "", status: int = 400, request: Request | None = None) -> None:
         super().__init__(status, reason)
         self.request = request
+
+
+def trail(error: BaseException, frames: int = 6) -> str:
+    """Where ``error`` was raised, on one line: "file:line" of the innermost frames, the innermost first."""
+    places = []
+    step = error.__traceback__
+    while step is not None:
+        places.append(f"{step.tb_frame.f_code.co_filename.rpartition('oversip_tw/')[2]}:{step.tb_lineno}")
+        step = step.tb_next
+    return " < ".join(places[: -frames - 1 : -1])

@@ -14,10 +14,8 @@ MISSING = {
     "call-id": "Missing Call-ID",
     "cseq": "Missing CSeq",
 }
-LONG = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq", "timestamp": "Timestamp"}
 #: what a response takes from its request (RFC 3261 §8.2.6.2)
 COPIED = ("via", "from", "to", "call-id", "cseq")
-COPIED_TAGGED = ("via", "from", "call-id", "cseq")
 COPIED_BY_100 = (*COPIED, "timestamp")
 
 _MEMO = 4096  # CSeq values

@@ -34,7 +34,7 @@ _GENERIC_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?:{_SWS}={_SWS}{_GEN_VALUE})?+"
 #: ``received`` holds an IPv6 address with brackets (RFC 5118 §4.5) or, by the letter of the grammar, without.
 _VIA_VALUE = rf"(?:[A-Za-z0-9\-.!%*_+`'~:]++|{_QUOTED}|{_IPV6_REFERENCE})"
 _VIA_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?:{_SWS}={_SWS}{_VIA_VALUE})?+"
-_PROTOCOL = rf"({_TOKEN}++){_SWS}/{_SWS}({_TOKEN}++){_SWS}/{_SWS}({_TOKEN}++)"
+_PROTOCOL = rf"{_TOKEN}++{_SWS}/{_SWS}{_TOKEN}++{_SWS}/{_SWS}({_TOKEN}++)"
 _SENT_BY = rf"({_HOST}(?:{_SWS}:{_SWS}{_PORT})?+)"
 
 token = re.compile(rf"{_TOKEN}++")
@@ -58,10 +58,12 @@ name_addr = re.compile(
 addr_spec = re.compile(rf'([^ \t<>,;?"]++)((?:{_GENERIC_PARAM})*+){_SWS}')
 #: groups: name, value ("" if there is none); for ``findall`` on parameters that were found well formed
 generic_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_GEN_VALUE}))?+")
-#: groups: protocol, version, transport, sent-by, parameters
+#: groups: transport, sent-by, parameters
 via_parm = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}((?:{_VIA_PARAM})*+){_SWS}")
 via_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_VIA_VALUE}))?+")
-#: the part of a damaged Via that says where an answer may go; groups: protocol, version, transport, sent-by
+#: groups: name, value ("" if there is none); a parameter as it usually is, with the ";" behind it
+plain_param = re.compile(r"([a-z]++)(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?+(?:;|$)")
+#: the part of a damaged Via that says where an answer may go
 via_start = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}")
 #: a tag in a From or To that is damaged elsewhere
 tag = re.compile(rf";{_SWS}[Tt][Aa][Gg]{_SWS}={_SWS}({_TOKEN}++)")

@@ -7,7 +7,7 @@ from oversip_tw.sip.grammar import split_list, unfold
 from oversip_tw.sip.headers import Headers
 from oversip_tw.sip.layout import Layout, layout_of
 
-#: a line of ours: key, name, value
+#: a field of ours: key, value, line
 Line = tuple[str, str, str]
 
 
@@ -37,16 +37,18 @@ class Head:
 
     def _first(self, key: str) -> str | None:
         if self._above:
-            for known, _, value in reversed(self._above):
+            for known, value, _ in reversed(self._above):
                 if known == key:
                     return value
-        lines, layout = self._lines, self._layout
-        for slot in layout.slots.get(key, ()):
-            line = lines[slot]
-            if line is not None:
-                return unfold(line[layout.values[slot] :]).strip(" \t")
+        slots = self._layout.slots.get(key)
+        if slots is not None:
+            for slot in slots:
+                line = self._lines[slot]
+                if line is not None:
+                    value = line[self._layout.values[slot] :]
+                    return unfold(value).strip(" \t") if "\n" in value else value.strip(" \t")
         if self._below:
-            for known, _, value in self._below:
+            for known, value, _ in self._below:
                 if known == key:
                     return value
         return None
@@ -56,14 +58,14 @@ class Head:
         key = names.key(name)
         found = []
         if self._above:
-            found = [value for known, _, value in reversed(self._above) if known == key]
+            found = [value for known, value, _ in reversed(self._above) if known == key]
         lines, layout = self._lines, self._layout
         for slot in layout.slots.get(key, ()):
             line = lines[slot]
             if line is not None:
                 found.append(unfold(line[layout.values[slot] :]).strip(" \t"))
         if self._below:
-            found += [value for known, _, value in self._below if known == key]
+            found += [value for known, value, _ in self._below if known == key]
         return found
 
     def values(self, name: str) -> list[str]:
@@ -71,7 +73,13 @@ class Head:
         return [member for field in self.get_all(name) for member in split_list(field)]
 
     def has(self, name: str) -> bool:
-        return self._first(names.key(name)) is not None
+        key = names.key(name)
+        for slot in self._layout.slots.get(key, ()):
+            if self._lines[slot] is not None:
+                return True
+        if not self._above and not self._below:
+            return False
+        return any(line[0] == key for line in (*(self._above or ()), *(self._below or ())))
 
     def names(self) -> list[str]:
         """The names there are, each once, in order, in their usual spelling."""
@@ -85,30 +93,43 @@ class Head:
         """The header fields as a mapping."""
         return Headers(self)
 
+    def _fields(self, key: str) -> list[tuple[str, str]]:
+        """The fields of ``key``, as they stand: what the line begins with (name and colon), and the line."""
+        layout = self._layout
+        found = [(layout.starts[slot], line) for slot in layout.slots.get(key, ()) if (line := self._lines[slot])]
+        if self._above:
+            found[:0] = [_started(line) for line in reversed(self._above) if line[0] == key]
+        if self._below:
+            found += [_started(line) for line in self._below if line[0] == key]
+        return found
+
     # -- editing. Names that are no tokens and values with CR or LF raise ValueError.
 
     def set(self, name: str, value: str) -> None:
         """Make ``value`` the only value of ``name``: in the place of the first field, else as last of all."""
-        key = _checked(name, value)
-        if self._replace(key, value):
+        key = checked(name, value)
+        slots = self._layout.slots.get(key)
+        if slots is not None and len(slots) == 1 and not self._above and not self._below and self._lines[slots[0]]:
+            self._lines[slots[0]] = f"{self._layout.starts[slots[0]]} {value}"
+        elif self._replace(key, value):
             self._remove(key, keep_first=True)
         else:
-            self._append((key, name, value))
+            self._append((key, value, f"{name}: {value}"))
         self._changed(key)
 
     def prepend(self, name: str, value: str) -> None:
         """Add a field above all others, and so above all of its name."""
-        key = _checked(name, value)
+        key = checked(name, value)
         if self._above is None:
-            self._above = [(key, name, value)]
+            self._above = [(key, value, f"{name}: {value}")]
         else:
-            self._above.append((key, name, value))
+            self._above.append((key, value, f"{name}: {value}"))
         self._changed(key)
 
     def append(self, name: str, value: str) -> None:
         """Add a field below all others."""
-        key = _checked(name, value)
-        self._append((key, name, value))
+        key = checked(name, value)
+        self._append((key, value, f"{name}: {value}"))
         self._changed(key)
 
     def remove(self, name: str) -> None:
@@ -123,23 +144,20 @@ class Head:
         field = self._first(key)
         if field is None:
             return None
-        first, rest = field, ""
-        if "," in field:
-            members = split_list(field)
-            first, rest = (members[0], ", ".join(members[1:])) if members else ("", "")
-        if rest:
-            self._replace(key, rest)
+        if "," in field and len(members := split_list(field)) > 1:
+            field = members[0]
+            self._replace(key, ", ".join(members[1:]))
         else:
             self._remove_field(key)
         self._changed(key)
-        return first
+        return field.strip(" \t,")
 
     def replace_first(self, name: str, value: str) -> None:
         """Put ``value`` in the place of the first value; add a field if there is none. Raises ParseError."""
-        key = _checked(name, value)
+        key = checked(name, value)
         field = self._first(key)
         if field is None:
-            self._append((key, name, value))
+            self._append((key, value, f"{name}: {value}"))
         else:
             if "," in field:
                 value = ", ".join([value, *split_list(field)[1:]])
@@ -157,16 +175,16 @@ class Head:
         above = self._above or ()
         for at in range(len(above) - 1, -1, -1):
             if above[at][0] == key:
-                self._above[at] = (key, above[at][1], value)  # type: ignore[index]  # it is not empty
+                self._above[at] = _revalued(above[at], value)  # type: ignore[index]  # it is not empty
                 return True
         lines, layout = self._lines, self._layout
         for slot in layout.slots.get(key, ()):
             if lines[slot] is not None:
                 lines[slot] = f"{layout.starts[slot]} {value}"
                 return True
-        for at, (known, name, _) in enumerate(self._below or ()):
-            if known == key:
-                self._below[at] = (key, name, value)  # type: ignore[index]  # it is not empty
+        for at, line in enumerate(self._below or ()):
+            if line[0] == key:
+                self._below[at] = _revalued(line, value)  # type: ignore[index]  # it is not empty
                 return True
         return False
 
@@ -214,10 +232,9 @@ class Head:
     def _head(self) -> str:
         lines = self._lines
         if self._above:
-            above = [f"{name}: {value}" for _, name, value in reversed(self._above)]
-            lines = [lines[0], *above, *lines[1:]]
+            lines = [lines[0], *[line[2] for line in reversed(self._above)], *lines[1:]]
         if self._below:
-            lines = [*lines, *[f"{name}: {value}" for _, name, value in self._below]]
+            lines = [*lines, *[line[2] for line in self._below]]
         return "\r\n".join(filter(None, lines))
 
     def _copy_head(self, other: Head) -> None:
@@ -227,7 +244,16 @@ class Head:
         other._below = self._below and self._below.copy()
 
 
-def _checked(name: str, value: str) -> str:
+def _started(line: Line) -> tuple[str, str]:
+    return line[2].partition(":")[0] + ":", line[2]
+
+
+def _revalued(line: Line, value: str) -> Line:
+    name = line[2].partition(":")[0]
+    return line[0], value, f"{name}: {value}"
+
+
+def checked(name: str, value: str) -> str:
     """The key of ``name``. Raises ValueError if the field would not be one field."""
     if "\n" in value or "\r" in value:
         raise ValueError("a header field value holds no CR or LF")
@@ -237,7 +263,7 @@ def _checked(name: str, value: str) -> str:
 def head_of(start_line: str, fields: list[tuple[str, str]]) -> tuple[list[str | None], Layout]:
     """Lines and layout of a head of ours. Raises ValueError."""
     for name, value in fields:
-        _checked(name, value)
+        checked(name, value)
     lines: list[str | None] = [start_line]
     lines += [f"{name}: {value}" for name, value in fields]
     return lines, layout_of(tuple(f"{name}:" for name, _ in fields))

@@ -10,15 +10,17 @@ import re
 
 from oversip_tw.sip import grammar, names
 
-#: What each line after the start line begins with: the name up to and including the colon. Without a colon, all of it.
-line_starts = re.compile(r"\r\n([^:\r\n]*+:?+)").findall
+#: What each line after the start line begins with: the name up to and including the colon. Where that is missing, all
+#: up to the next colon: no name, as it has a line end in it.
+line_starts = re.compile(r"\n([^:]*+:?+)").findall
 
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 _NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 _MEMO = 1024  # layouts
 _MEMO_TEXT = 2048  # characters of all names together; what needs more is not worth remembering
-_memo: dict[tuple[str, ...], Layout] = {}
+#: for whoever wants to save a call; `layout_of` knows what is not in here
+known: dict[tuple[str, ...], Layout] = {}
 
 
 class Layout:
@@ -92,11 +94,11 @@ class Layout:
 
 def layout_of(starts: tuple[str, ...]) -> Layout:
     """The layout of a head whose header lines begin with ``starts``."""
-    layout = _memo.get(starts)
+    layout = known.get(starts)
     if layout is None:
         layout = Layout(starts)
         if not layout.folded and sum(layout.values) <= _MEMO_TEXT:
-            if len(_memo) >= _MEMO:
-                _memo.clear()
-            _memo[starts] = layout
+            if len(known) >= _MEMO:
+                known.clear()
+            known[starts] = layout
     return layout

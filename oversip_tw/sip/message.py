@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from oversip_tw.sip import fields, grammar
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError
-from oversip_tw.sip.head import Head, head_of
+from oversip_tw.sip.head import Head, checked, head_of
 from oversip_tw.sip.layout import Layout, layout_of
 from oversip_tw.sip.status import phrase
 from oversip_tw.sip.uri import Uri
@@ -35,7 +35,10 @@ class Message(Head):
     __slots__ = ("_body", "_call_id", "_content_length", "_cseq", "_from", "_max_forwards", "_to", "_via")
 
     def __init__(self, lines: list[str | None], layout: Layout, body: bytes) -> None:
-        super().__init__(lines, layout)
+        self._lines = lines
+        self._layout = layout
+        self._above = None
+        self._below = None
         self._body = body
         self._via: Via | None = None
         self._from: NameAddr | None = None
@@ -183,7 +186,7 @@ class Request(Message):
     __slots__ = ("_uri", "method")
 
     def __init__(self, lines: list[str | None], layout: Layout, body: bytes, method: str, uri: Uri | None) -> None:
-        super().__init__(lines, layout, body)
+        Message.__init__(self, lines, layout, body)
         self.method = method
         self._uri = uri
 
@@ -248,31 +251,31 @@ class Request(Message):
         """An answer (RFC 3261 §8.2.6): Via, From, To, Call-ID, CSeq, for 100 also Timestamp, and ``headers``.
 
         ``to_tag`` goes into the To if that has none and the status is above 100. A damaged request lends what it has.
+        Raises ValueError for a reason or a header that is none.
         """
-        added = [("To", self._tagged_to(to_tag))] if to_tag and status > 100 and self.to.tag is None else []
-        copied = fields.COPIED_BY_100 if status == 100 else fields.COPIED_TAGGED if added else fields.COPIED
-        lines: list[str | None] = [f"SIP/2.0 {status} {reason or phrase(status)}"]
-        starts = []
-        mine, layout = self._lines, self._layout
-        for name in copied:
-            if self._above or self._below:
-                added += [(fields.LONG[name], value) for value in self.get_all(name)[: None if name == "via" else 1]]
-                continue
-            for slot in layout.slots.get(name, ()):
-                line = mine[slot]
-                if line is not None:
-                    lines.append(line)
-                    starts.append(layout.starts[slot])
-                    if name != "via":
-                        break
-        added += [*headers, ("Content-Length", "0")]
-        more, _ = head_of("", added)
-        lines += more[1:]
-        starts += [f"{name}:" for name, _ in added]
+        lines: list[str | None] = [_status_line(status, reason)]
+        starts: list[str] = []
+        for key in fields.COPIED_BY_100 if status == 100 else fields.COPIED:
+            for start, line in self._fields(key):
+                if key == "to" and to_tag and status > 100 and self.to.tag is None:
+                    line = f"{line};tag={to_tag}"
+                lines.append(line)
+                starts.append(start)
+                if key != "via":  # a damaged request may have two
+                    break
+        for name, value in headers:
+            checked(name, value)
+            lines.append(f"{name}: {value}")
+            starts.append(f"{name}:")
+        lines.append("Content-Length: 0")
+        starts.append("Content-Length:")
         return Response(lines, layout_of(tuple(starts)), b"", status, reason or phrase(status))
 
-    def _tagged_to(self, tag: str) -> str:
-        return f"{self._needed('to')};tag={tag}"
+
+def _status_line(status: int, reason: str) -> str:
+    if not 100 <= status <= 699 or "\r" in reason or "\n" in reason:
+        raise ValueError("not a status line")
+    return f"SIP/2.0 {status} {reason or phrase(status)}"
 
 
 class Response(Message):
@@ -281,18 +284,15 @@ class Response(Message):
     __slots__ = ("reason", "status")
 
     def __init__(self, lines: list[str | None], layout: Layout, body: bytes, status: int, reason: str) -> None:
-        super().__init__(lines, layout, body)
+        Message.__init__(self, lines, layout, body)
         self.status = status
         self.reason = reason
 
     @staticmethod
     def build(status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:
         """A response of ours; Content-Length is added. Raises ValueError."""
-        reason = reason or phrase(status)
-        if not 100 <= status <= 699 or "\r" in reason or "\n" in reason:
-            raise ValueError("not a status line")
-        lines, layout = head_of(f"SIP/2.0 {status} {reason}", fields.with_content_length(headers, body))
-        return Response(lines, layout, body, status, reason)
+        lines, layout = head_of(_status_line(status, reason), fields.with_content_length(headers, body))
+        return Response(lines, layout, body, status, reason or phrase(status))
 
     def copy(self) -> Response:
         """The same response; edits of one do not show in the other."""

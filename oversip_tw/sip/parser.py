@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from oversip_tw.sip import fields, grammar
 from oversip_tw.sip.address import NameAddr, unreadable_address
 from oversip_tw.sip.errors import ParseError
-from oversip_tw.sip.layout import Layout, layout_of, line_starts
+from oversip_tw.sip.layout import Layout, known, layout_of, line_starts
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.message import ABSENT, Message, Request, Response
 from oversip_tw.sip.uri import Uri, unreadable
@@ -25,6 +25,7 @@ _METHODS = frozenset(
     ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
 ).union(("SUBSCRIBE", "UPDATE"))
 _SIP = frozenset(("SIP/", "sip/"))
+_VERSIONS = frozenset(("SIP/2.0", "sip/2.0"))
 _any_line_end = re.compile(r"\r\n|\r|\n")
 #: a start line somewhere behind the first message
 _another = re.compile(rb"(?:^|\n)(?:SIP/2\.0 |[^\r\n]++(?<= SIP/2\.0)\r?\n)", re.IGNORECASE)
@@ -76,12 +77,13 @@ def _refuse_excess(excess: bytes, message: Request | Response) -> None:
 def _parse(octets: bytes, body: bytes, limits: Limits, framing: Framing) -> Request | Response:
     head = octets.decode("utf-8", "surrogateescape")
     lines: list[str] = head.split("\r\n")
-    ends = len(lines) - 1
-    if head.count("\n") != ends or head.count("\r") != ends:
-        raise ParseError("CR Or LF Alone")
-    layout = layout_of(tuple(line_starts(head)))
+    starts = tuple(line_starts(head))
+    layout = known.get(starts) or layout_of(starts)
     reading = lines
-    if layout.folded:
+    size = layout.size
+    # A line end that is none gives one line start too many, or a name that is none.
+    if size != len(lines) - 1 or layout.folded or head.count("\r") != size:
+        _check_line_ends(head, lines)
         lines, reading, layout = _unfolded(lines)
     if "\0" in head:
         _check_nul(reading)
@@ -89,17 +91,27 @@ def _parse(octets: bytes, body: bytes, limits: Limits, framing: Framing) -> Requ
     message: Request | Response
     if start[:4] in _SIP:
         match = grammar.status_line.fullmatch(start)
-        if match is None or match[1] not in ("SIP/2.0", "sip/2.0"):
+        if match is None or match[1] not in _VERSIONS:
             raise ParseError("Bad Status-Line")
         message = Response(lines, layout, body, int(match[2]), match[3])  # type: ignore[arg-type]  # no line is None yet
         _read(message, reading, layout, limits)
     else:
         method, uri = _request_line(start, limits)
         message = Request(lines, layout, body, method, uri)  # type: ignore[arg-type]  # no line is None yet
-        _read(message, reading, layout, limits)
-        _check_request(message, reading, layout, limits)
+        _, cseq_method = _read(message, reading, layout, limits)
+        if cseq_method != method:
+            raise ParseError("CSeq Of Another Method", 400 if method in _METHODS else 501)
+        if layout.routes and _crowded(reading, layout, layout.routes, limits.routes):
+            raise ParseError("Too Many Route")
+        if layout.contacts and _crowded(reading, layout, layout.contacts, limits.contacts):
+            raise ParseError("Too Many Contact", 403)
     _cut_body(message, reading, layout, framing)
     return message
+
+
+def _check_line_ends(head: str, lines: list[str]) -> None:
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ParseError("CR Or LF Alone")
 
 
 def _unfolded(lines: list[str]) -> tuple[list[str], list[str], Layout]:
@@ -129,7 +141,7 @@ def _request_line(start: str, limits: Limits) -> tuple[str, Uri]:
     if len(parts) != 3:
         raise ParseError("Bad Request-Line")
     method, uri_text, version = parts
-    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+    if version not in _VERSIONS:
         if grammar.sip_version.fullmatch(version) is None:
             raise ParseError("Bad Request-Line")
         raise ParseError(status=505)
@@ -143,8 +155,8 @@ def _request_line(start: str, limits: Limits) -> tuple[str, Uri]:
     return method, uri
 
 
-def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) -> None:
-    """Read what every message must have."""
+def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) -> tuple[int, str]:
+    """Read what every message must have; gives CSeq."""
     if layout.problem:
         raise ParseError(layout.problem)
     if layout.size > limits.headers:
@@ -164,23 +176,16 @@ def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) 
     slot = layout.call_id
     message._call_id = fields.read_call_id(reading[slot][values[slot] :].strip(" \t"))
     slot = layout.cseq
-    message._cseq = fields.read_cseq(reading[slot][values[slot] :].strip(" \t"))
+    cseq = message._cseq = fields.read_cseq(reading[slot][values[slot] :].strip(" \t"))
     slot = layout.max_forwards
     message._max_forwards = fields.read_max_forwards(reading[slot][values[slot] :].strip(" \t")) if slot else ABSENT
-
-
-def _check_request(request: Request, reading: list[str], layout: Layout, limits: Limits) -> None:
-    method = request.method
-    if request.cseq_method != method:
-        raise ParseError("CSeq Of Another Method", 400 if method in _METHODS else 501)
-    if layout.routes and _crowded(reading, layout, layout.routes, limits.routes):
-        raise ParseError("Too Many Route")
-    if layout.contacts and _crowded(reading, layout, layout.contacts, limits.contacts):
-        raise ParseError("Too Many Contact", 403)
+    return cseq
 
 
 def _crowded(reading: list[str], layout: Layout, slots: tuple[int, ...], limit: int) -> bool:
     """Whether the fields in ``slots`` hold more than ``limit`` values."""
+    if len(slots) == 1 and "," not in reading[slots[0]]:
+        return limit < 1
     if sum([reading[slot].count(",") for slot in slots], len(slots)) <= limit:
         return False
     return sum(len(grammar.split_list(reading[slot][layout.values[slot] :])) for slot in slots) > limit
@@ -216,10 +221,14 @@ def answerable(data: bytes) -> Request | None:
     if not start or grammar.token.fullmatch(start[0]) is None:
         return None
     request = Request(lines, layout, b"", start[0], None)  # type: ignore[arg-type]  # no line is None yet
-    via = readable_via(request.get("Via") or "")
+    field = request.get("Via") or ""
+    via = readable_via(field)
     cseq = request.get("CSeq")
     if via is None or not cseq:
         return None
+    if via.text != field:
+        # Whoever answers writes into the topmost Via and reads it again.
+        _mend_via(request, via)
     request._via = via
     request._cseq = _or_else(fields.read_cseq, cseq, (0, start[0]))
     request._call_id = request.get("Call-ID") or ""
@@ -231,6 +240,13 @@ def answerable(data: bytes) -> Request | None:
     uri = start[1] if len(start) > 1 else ""
     request._uri = _or_else(Uri.parse, uri, unreadable(uri))
     return request
+
+
+def _mend_via(request: Request, via: Via) -> None:
+    try:
+        request.replace_first("Via", via.text)
+    except ParseError:
+        request.set("Via", via.text)
 
 
 def _or_else(read: Callable[[str], T], text: str, otherwise: T) -> T:

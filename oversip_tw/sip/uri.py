@@ -74,9 +74,10 @@ def read_host_port(text: str) -> tuple[str, int | None]:
         if match is None:
             raise ParseError("Bad Host")
         known = normal_host(match[1]), read_port(match[2])
-        if len(_hosts) >= _MEMO:
-            _hosts.clear()
-        _hosts[text] = known
+        if len(text) <= _MEMO_TEXT:
+            if len(_hosts) >= _MEMO:
+                _hosts.clear()
+            _hosts[text] = known
     return known
 
 
