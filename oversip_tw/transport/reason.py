@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from OpenSSL import SSL
-from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 
@@ -14,14 +14,15 @@ def reason_text(reason: Failure) -> str:
         return "closed by peer"
     if isinstance(error, SSL.Error):
         return tls_text(error)
-    if isinstance(error, ConnectError):
-        return str(error.osError or error)
     return str(error).rstrip(".") or type(error).__name__
 
 
 def tls_text(error: BaseException) -> str:
     """What OpenSSL says, without its library and function names."""
-    queue = error.args[0] if error.args else ()
-    if isinstance(queue, (list, tuple)) and queue:
-        return "TLS: " + "; ".join(str(entry[-1]) for entry in queue)
-    return f"TLS: {error or type(error).__name__}"
+    said = error.args[0] if error.args else ()
+    if isinstance(said, list):
+        texts = [str(entry[-1]) for entry in said]
+    else:
+        # SysCallError's number and text; or an error that is not OpenSSL's.
+        texts = [str(error.args[-1])] if error.args else []
+    return "TLS: " + ("; ".join(texts) or type(error).__name__)
