@@ -13,6 +13,7 @@ from oversip_tw.sip.parser import answerable
 #: What `StreamFramer.feed` gives for a double CRLF between messages; it is to be answered with CRLF.
 KEEPALIVE = b"\r\n\r\n"
 
+_LINE_ENDS = (b"\r", b"\n")
 _content_length = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]++|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE
 ).findall
@@ -49,15 +50,14 @@ class StreamFramer:
 
     def _next(self) -> bytes | None:
         buffer = self._buffer
-        while not self._head and buffer[:2] == b"\r\n":
-            if buffer[2:4] == b"\r\n":
+        while not self._head and buffer[:1] in _LINE_ENDS:
+            if buffer[:4] == KEEPALIVE:
                 del buffer[:4]
-                self._scanned = 0
                 return KEEPALIVE
-            if len(buffer) == 2 or (len(buffer) == 3 and buffer[2:] == b"\r"):
+            if KEEPALIVE.startswith(buffer):
                 return None
-            del buffer[:2]
-            self._scanned = 0
+            # Line ends before a start line mean nothing (RFC 3261 §7.5), halves of them neither (RFC 4475, dblreq).
+            del buffer[: 2 if buffer[:2] == b"\r\n" else 1]
         if not self._head and not self._find_head():
             return None
         if len(buffer) < self._length:

@@ -198,8 +198,7 @@ def _cut_body(message: Message, reading: list[str], layout: Layout, framing: Fra
     if not slot:
         if framing == "stream":
             raise ParseError("Missing Content-Length")
-        message._append(("content-length", "Content-Length", str(len(body))))
-        message._content_length = len(body)
+        message.append("Content-Length", str(len(body)))
         return
     length = message._content_length = fields.read_content_length(reading[slot][layout.values[slot] :].strip(" \t"))
     if length != len(body):
