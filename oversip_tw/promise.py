@@ -28,7 +28,7 @@ class Promise(Generic[T]):
         self.done = False
         self._value: T | None = None
         self._error: BaseException | None = None
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[], object]] = []
 
     def resolve(self, value: T) -> None:
         """Hand ``value`` to everybody who waits. A second call changes nothing."""
@@ -42,7 +42,7 @@ class Promise(Generic[T]):
             self._error = error
             self._settle()
 
-    def when_done(self, callback: Callable[[], None]) -> None:
+    def when_done(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` once the promise is settled, at once if it is."""
         if self.done:
             callback()
