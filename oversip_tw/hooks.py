@@ -1,0 +1,62 @@
+"""What a program around us may override: every method a documented no-op.
+
+Name your class in the configuration: ``hooks = "module:Class"``. Each method may be plain or ``async def``. Messages of
+one Call-ID come in the order in which they arrived; an answer takes at most 5 s, then the request is refused with 500.
+To refuse a request raise `oversip_tw.sip.errors.SIPError`. Any other exception is logged and is a 500 for that request
+alone. Hooks run after authentication: `Arrival.user` is proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from oversip_tw.interfaces import Flow, HandshakeRequest
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.way import Way
+from oversip_tw.sip.message import Request, Response
+
+#: nothing at once, or nothing later
+Done = Awaitable[None] | None
+
+
+class Hooks:
+    """Derive from this and override what you need; what is not overridden costs nothing."""
+
+    def on_start(self, core: Core) -> Done:
+        """All listeners are up. ``core`` has all that the proxy core works with: bindings, flows, log, ..."""
+        return None
+
+    def on_stop(self) -> Done:
+        """The last transaction has ended, or its time was over."""
+        return None
+
+    def on_connect(self, handshake: HandshakeRequest, flow: Flow) -> Done:
+        """A browser asks for a WebSocket. What you put into ``flow.variables`` is there in every request from it.
+
+        Raise SIPError (its status is the HTTP status: 403, 503, ...) to refuse.
+        """
+        return None
+
+    def on_disconnect(self, flow: Flow) -> Done:
+        """A connection that a client had opened is gone."""
+        return None
+
+    def on_request(self, arrival: Arrival) -> Done:
+        """A request is to be proxied; ``arrival.request`` may be changed. Not called for REGISTER, CANCEL and ACK."""
+        return None
+
+    def on_register(self, arrival: Arrival) -> Done:
+        """A REGISTER of ``arrival.user`` is to be carried out; it may be changed or refused."""
+        return None
+
+    def on_targets(self, arrival: Arrival, targets: list[list[Way]]) -> Done:
+        """Where an out-of-dialog request will go: groups one after another, the ways in one side by side.
+
+        Change the list in place. An empty one is answered 480.
+        """
+        return None
+
+    def on_response(self, response: Response, request: Request) -> Done:
+        """A response is to be passed on to the sender of ``request``; it may be changed."""
+        return None

@@ -1,0 +1,33 @@
+"""One request that has come in, and what is known of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.sip.message import Request
+
+if TYPE_CHECKING:
+    from oversip_tw.outbound.token import Token
+    from oversip_tw.transaction.server import ServerTransaction
+
+
+@dataclass(slots=True)
+class Arrival:
+    """Filled step by step, in the order in which `oversip_tw.server` works on a request."""
+
+    request: Request
+    #: where answers go
+    flow: Flow
+    #: the source is a core, trunk, node or edge of ours
+    trusted: bool
+    #: the source is one of those and may use path tokens, call local users and is not challenged
+    unchallenged: bool
+    #: the source is a client: it came in on a listener and is not trusted
+    client: bool
+    #: how many Routes of ours were taken off the top, and the token in each (None: it bore none)
+    tokens: list[Token | None] = field(default_factory=list)
+    #: the AoR that credentials or the handshake proved
+    user: str | None = None
+    transaction: ServerTransaction | None = None

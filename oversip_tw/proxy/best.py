@@ -1,0 +1,51 @@
+"""Choosing the best of several final responses (RFC 3261 §16.7 steps 6 and 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oversip_tw.sip.message import Response
+
+#: 4xx that tell the caller what to do next, and so are of more use than others
+_HELPFUL = (401, 407, 415, 420, 484)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a branch ended: with a response, or (None) with a status of our own."""
+
+    status: int
+    response: Response | None = None
+
+
+def best(outcomes: Sequence[Outcome]) -> Outcome:
+    """The one to forward: any 6xx, else the lowest class, within 4xx a helpful one, else the first that came.
+
+    A 408 or 481 of one dead device does not hide what another one's user said.
+    """
+    return min(outcomes, key=_rank)
+
+
+def _rank(outcome: Outcome) -> tuple[int, int]:
+    status = outcome.status
+    if status >= 600:
+        return (0, 0)
+    if status in _HELPFUL:
+        return (4, 0)
+    if status in (408, 430, 480, 481, 482):
+        return (4, 2)
+    return (status // 100, 1)
+
+
+def add_challenges(chosen: Response, outcomes: Sequence[Outcome]) -> None:
+    """Collect the challenges of all 401 and 407 answers in the one that is forwarded (§16.7 step 7)."""
+    if chosen.status not in (401, 407):
+        return
+    for outcome in outcomes:
+        other = outcome.response
+        if other is None or other is chosen or outcome.status not in (401, 407):
+            continue
+        for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+            for value in other.get_all(name):
+                chosen.append(name, value)

@@ -1,0 +1,190 @@
+"""The response context (RFC 3261 §16.7): one request, its branches, and what becomes of their answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.best import Outcome, add_challenges, best
+from oversip_tw.proxy.branch import Branch
+from oversip_tw.proxy.forwarding import drop_identities
+from oversip_tw.proxy.own_routes import in_dialog
+from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.way import Way
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.non_invite_server import NonInviteServerTransaction
+from oversip_tw.transaction.server import ServerTransaction
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.core import Core
+
+#: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
+_ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+
+
+class ResponseContext:
+    """A ServerUser. Forks ``groups`` one after another, the ways within one side by side."""
+
+    __slots__ = (
+        "_branches",
+        "_caller_gone",
+        "_groups",
+        "_outcomes",
+        "_running",
+        "arrival",
+        "breadth",
+        "caller_key",
+        "cancelled_by_caller",
+        "core",
+        "finished",
+        "in_dialog",
+        "is_invite",
+        "record_route",
+        "request",
+    )
+
+    def __init__(self, core: Core, arrival: Arrival, groups: Sequence[Sequence[Way]], caller_key: bytes = b"") -> None:
+        """``caller_key``: the binding key of the caller, b"" if it has none."""
+        self.core = core
+        self.arrival = arrival
+        self.request: Request = arrival.request
+        self.is_invite = self.request.method == "INVITE"
+        self.in_dialog = in_dialog(self.request)
+        self.record_route = wants_record_route(self.request)
+        self.caller_key = caller_key
+        self.breadth = 0
+        self.cancelled_by_caller = False
+        self.finished = False
+        self._caller_gone = False
+        self._groups = deque(groups)
+        self._branches: list[Branch] = []
+        self._outcomes: list[Outcome] = []
+        self._running = 0
+
+    def start(self, breadth: int) -> None:
+        """Send the request on its first ways; ``breadth`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
+        self.breadth = breadth
+        self._start_next_group()
+
+    def _start_next_group(self) -> None:
+        ways = self._groups.popleft()
+        if len(ways) > self.breadth:
+            # Too little breadth for all at once: the rest after these.
+            self._groups.appendleft(ways[self.breadth :])
+            ways = ways[: self.breadth]
+        branches = [Branch(self, way) for way in ways]
+        self._branches.extend(branches)
+        self._running += len(branches)
+        for branch in branches:
+            branch.start()
+
+    @property
+    def breadth_of_a_branch(self) -> int:
+        """What each branch that runs beside others may fork into in its turn."""
+        return max(1, self.breadth // max(1, self._running))
+
+    # -- from the branches ------------------------------------------------------------------------------------------
+
+    def provisional(self, branch: Branch, response: Response) -> None:
+        """Forward a 1xx, unless a final answer has gone out."""
+        if not self.finished and self.is_invite:
+            self._forward(branch, response)
+
+    def success(self, branch: Branch, response: Response) -> None:
+        """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
+        first = not self.finished
+        self.finished = True
+        if first:
+            self.core.calls.answered(self.request, response)
+        self._forward(branch, response)
+        branch.end(Outcome(response.status, response))
+        if first:
+            self._cancel_all(_ELSEWHERE)
+
+    def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
+        """A branch has its final answer; when it was the last one, the best of all goes out."""
+        self._running -= 1
+        if self.finished:
+            return
+        if not self.is_invite and 200 <= outcome.status < 300 and outcome.response is not None:
+            self._finish(branch, outcome)
+            return
+        self._outcomes.append(Outcome(*self._as_told_outside(branch, outcome)))
+        if outcome.status >= 600:
+            self._groups.clear()
+            self._cancel_all(())
+        if self._running or self.finished:
+            return
+        if self._groups and not self.cancelled_by_caller:
+            self._start_next_group()
+            return
+        self._finish(None, best(self._outcomes))
+
+    def _as_told_outside(self, branch: Branch, outcome: Outcome) -> tuple[int, Response | None]:
+        """What may be said of an answer beyond the hop it came from."""
+        status = outcome.status
+        if status == 430 and not self.arrival.trusted:
+            return 480, None
+        if outcome.response is None:
+            return status, None
+        if status == 503:
+            return 500, None
+        if status in (401, 407) and branch.way.flow_id:
+            return 403, None  # a client does not challenge for credentials of ours (A16)
+        return status, outcome.response
+
+    # -- ServerUser -------------------------------------------------------------------------------------------------
+
+    def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
+        """The caller gave up (§16.10); why goes along (RFC 3326)."""
+        self.cancelled_by_caller = True
+        self._groups.clear()
+        self._cancel_all([("Reason", reason) for reason in cancel.get_all("Reason")])
+
+    def failed(self, transaction: ServerTransaction) -> None:
+        """The caller's connection is gone, or it never acknowledged: whoever still rings may stop."""
+        self._caller_gone = True
+        if self.is_invite and not self.in_dialog and not self.finished:
+            self.cancelled_by_caller = True
+            self._groups.clear()
+            self._cancel_all(())
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def _cancel_all(self, headers: Sequence[tuple[str, str]]) -> None:
+        for branch in self._branches:
+            branch.cancel(headers)
+
+    def _finish(self, branch: Branch | None, outcome: Outcome) -> None:
+        self.finished = True
+        response = outcome.response
+        if self.is_invite:
+            self.core.calls.refused(self.request, outcome.status)
+        if response is None:
+            self._answer_ourselves(outcome.status)
+            return
+        add_challenges(response, self._outcomes)
+        self._forward(branch, response)
+
+    def _answer_ourselves(self, status: int) -> None:
+        transaction = self.arrival.transaction
+        assert transaction is not None
+        if status == 408 and isinstance(transaction, NonInviteServerTransaction):
+            transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
+            return
+        headers = [("Retry-After", "5")] if status == 503 else []
+        transaction.respond(self.request.response(status, to_tag=self.core.new_id(), headers=headers))
+
+    def _forward(self, branch: Branch | None, response: Response) -> None:
+        transaction = self.arrival.transaction
+        assert transaction is not None
+        if self._caller_gone:
+            return
+        response.remove_first("Via")
+        if not response.has("Via"):
+            return
+        if branch is not None and branch.way.flow_id:
+            drop_identities(response)
+        self.core.respond(transaction, response, self.request)

@@ -1,0 +1,145 @@
+"""Where a request out of dialog goes (RFC 3261 §16.5): a user's bindings, a peer, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.loop import loop_hash
+from oversip_tw.proxy.way import Way
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.gruu import named_instance, same_instance
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+
+Groups = list[list[Way]]
+
+
+class Destinations:
+    """Turns R-URIs into ways."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def find(self, arrival: Arrival) -> Groups:
+        """The ways for ``arrival``'s request: groups to try one after another, the ways in one side by side.
+
+        Raises SIPError 403, 404, 416 or 480 when there is none.
+        """
+        request = arrival.request
+        token = arrival.tokens[-1] if arrival.tokens else None
+        if token is not None:
+            # A Path of ours that a trusted hop gives back: it names the flow (RFC 5626 §5.3).
+            return [[Way(request.uri, flow_id=token.flow_id, key=token.binding_key)]]
+        if request.has("Route"):
+            # Only a trusted source gets here with one: it says where to.
+            return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]
+        if not request.uri.is_sip:
+            raise SIPError(416)
+        ways = await self._expand(request.uri, request, set())
+        if not ways:
+            raise SIPError(await self._why_nobody(arrival))
+        return _groups(ways)
+
+    async def caller_key(self, arrival: Arrival) -> bytes:
+        """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
+        if not arrival.client or arrival.user is None:
+            return b""
+        here = [b for b in await self._core.location.lookup(arrival.user) if b.flow_id == arrival.flow.id]
+        if len(here) > 1:
+            here = _matching(here, arrival.request)
+        return here[0].key if here else b""
+
+    async def _expand(self, uri: Uri, request: Request, seen: set[str]) -> list[Way]:
+        """The ways to ``uri``. A binding that leads back to one of our own users is followed at once: ``seen`` holds
+        what has been followed, so that a loop ends here (RFC 5393) and costs one look at each user."""
+        hash_ = loop_hash(request, uri)
+        if hash_ in seen:
+            return [Way(uri, refused=482)]
+        seen.add(hash_)
+        forwards = request.max_forwards
+        if forwards is not None and len(seen) > forwards:
+            return [Way(uri, refused=483)]
+        ways: list[Way] = []
+        for binding in await self._bindings(uri):
+            target = binding.target
+            if self._core.ours.owns(target):
+                ways.extend(await self._expand(target, request, seen))
+            else:
+                ways.append(_way(binding, hash_))
+        if not ways and not self._core.ours.owns(uri):
+            ways.append(self._abroad(uri, hash_))
+        return ways
+
+    async def _bindings(self, uri: Uri) -> Sequence[Binding]:
+        location = self._core.location
+        if not self._core.ours.owns(uri):
+            named = location.by_contact(uri)
+            if len(named) > 1:
+                raise SIPError(404)
+            return named
+        if not uri.user:
+            raise SIPError(404)
+        instance = named_instance(uri)
+        if instance is not None:
+            binding = location.by_gruu(uri.aor, instance)
+            return [] if binding is None else [binding]
+        return await location.lookup(uri.aor)
+
+    def _abroad(self, uri: Uri, hash_: str) -> Way:
+        settings = self._core.settings
+        for hop in settings.next_hops:
+            if uri.host in hop.domains or "*" in hop.domains:
+                return Way(uri, next_hop=hop.uri, named_by_us=True, loop_hash=hash_)
+        if settings.outbound == "open":
+            return Way(uri, loop_hash=hash_)
+        raise SIPError(403, "Foreign Domain")
+
+    async def _why_nobody(self, arrival: Arrival) -> int:
+        """480 for somebody who is absent, 404 for nobody; strangers are not told which (A4)."""
+        if arrival.user is None and not arrival.unchallenged:
+            return 480
+        return 480 if await self._core.knows(arrival.request.uri.aor) else 404
+
+
+def _way(binding: Binding, hash_: str) -> Way:
+    return Way(
+        binding.target,
+        flow_id=binding.flow_id,
+        key=binding.key,
+        path=binding.path,
+        q=binding.q,
+        instance=binding.instance or "",
+        loop_hash=hash_,
+        named_by_us=True,
+    )
+
+
+def _groups(ways: Sequence[Way]) -> Groups:
+    """Ways by falling q (§16.6); those of one instance are one way with others behind it (RFC 5626 §5.3)."""
+    by_q: dict[float, list[Way]] = {}
+    instances: dict[str, Way] = {}
+    for way in ways:
+        first = instances.setdefault(way.instance, way) if way.instance else way
+        if first is way:
+            by_q.setdefault(way.q, []).append(way)
+        else:
+            first.others.append(way)
+    return [by_q[q] for q in sorted(by_q, reverse=True)]
+
+
+def _matching(bindings: Sequence[Binding], request: Request) -> list[Binding]:
+    """Those whose instance or Contact the request names."""
+    contacts = request.contacts
+    if not contacts:
+        return []
+    uri = contacts[0].uri
+    instance = contacts[0].param("+sip.instance") or named_instance(uri) or ""
+    return [
+        binding
+        for binding in bindings
+        if same_instance(binding.instance, instance.strip('"<>'))
+        or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
+    ]

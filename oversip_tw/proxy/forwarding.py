@@ -1,0 +1,84 @@
+"""What changes in a request that we pass on, and in the answers (RFC 3261 §16.6 and §16.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow, NewId
+from oversip_tw.proxy.loop import make_branch
+from oversip_tw.proxy.record_route import RecordRoutes
+from oversip_tw.proxy.settings import Settings
+from oversip_tw.proxy.way import Way
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Message, Request
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.context import ResponseContext
+
+#: what only a trusted hop may say of a caller (RFC 3325 §6, RFC 7315 §4, RFC 8224); Privacy is the caller's own wish
+IDENTITY_HEADERS = (
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Remote-Party-ID",
+    "P-Charging-Vector",
+    "P-Charging-Function-Addresses",
+    "Identity",
+)
+
+
+def drop_identities(message: Message) -> None:
+    """Remove from what a client sent all that only a trusted hop may assert (R4)."""
+    for name in IDENTITY_HEADERS:
+        if message.has(name):
+            message.remove(name)
+
+
+class Forwarding:
+    """Makes of a request the copy that leaves on one branch."""
+
+    def __init__(self, settings: Settings, record_routes: RecordRoutes, new_id: NewId) -> None:
+        self._max_forwards = settings.max_forwards
+        self._record_routes = record_routes
+        self._new_id = new_id
+
+    def outgoing(self, context: ResponseContext, way: Way, flow: Flow) -> Request:
+        """``context``'s request as it leaves on ``way`` by ``flow``.
+
+        Raises SIPError 480 when the request asks for a secure way to the end and this one is none (RFC 5630 §5.3).
+        """
+        request = context.request.copy()
+        if way.uri is not request.uri:
+            request.uri = way.uri
+        if (context.request.uri.secure or way.uri.secure) and not flow.secure:
+            raise SIPError(480, headers=[("Warning", '380 oversip "SIPS Not Allowed"')])
+        forwards = request.max_forwards
+        request.max_forwards = self._max_forwards if forwards is None else forwards - 1
+        for route in reversed(way.path):
+            request.prepend("Route", route)
+        self.fix_strict_route(request)
+        if not context.in_dialog:
+            request.set("Max-Breadth", str(context.breadth_of_a_branch))
+        if context.record_route:
+            came_by = context.arrival.flow
+            self._record_routes.write(
+                request, came_by, context.caller_key, flow, way.key, context.arrival.client, bool(way.flow_id)
+            )
+        self.push_via(request, flow, way.loop_hash)
+        return request
+
+    def push_via(self, request: Request, flow: Flow, loop_hash: str = "") -> None:
+        """Put our Via on top, with a branch of its own (§16.6 step 8)."""
+        branch = make_branch(self._new_id(), loop_hash)
+        rport = "" if flow.reliable else ";rport"
+        request.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.listener.sent_by};branch={branch}{rport}")
+
+    @staticmethod
+    def fix_strict_route(request: Request) -> None:
+        """A next hop without ``lr`` wants its URI as R-URI and the R-URI as the last Route (§16.6 step 6)."""
+        if not request.has("Route"):
+            return
+        first = request.routes[0].uri
+        if not first.has_param("lr"):
+            request.remove_first("Route")
+            request.append("Route", f"<{request.uri}>")
+            request.uri = first

@@ -1,0 +1,50 @@
+"""What is ours: the domains we serve and the addresses under which we are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oversip_tw.interfaces import Listener
+from oversip_tw.sip.uri import Uri, host_port
+
+#: the port that a URI means when it names none (RFC 3261 §19.1.2, RFC 7118 §5.2.1)
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+
+
+class Ours:
+    """Answers whether a URI names this element or one of its domains (RFC 3261 §16.4 and §16.5)."""
+
+    def __init__(self, domains: Iterable[str], aliases: Iterable[str] = ()) -> None:
+        """``aliases`` are further names of our listeners' addresses: a host, without port."""
+        self.domains = frozenset(domain.lower() for domain in domains)
+        self._names = self.domains | {alias.lower() for alias in aliases}
+        #: what our own Via headers name
+        self.sent_bys: set[str] = set()
+        self._ports: set[int] = set()
+        self._places: set[str] = set()
+
+    def listens(self, listener: Listener) -> None:
+        """Count ``listener``'s address, the bound and the advertised one, among ours."""
+        advertised = listener.sent_by.lower()
+        if ":" not in advertised.rpartition("]")[2]:
+            advertised = f"{advertised}:{DEFAULT_PORTS[listener.transport]}"
+        self.sent_bys.add(advertised)
+        self._places.update((advertised, host_port(listener.address, listener.port)))
+        self._ports.update((listener.port, int(advertised.rpartition(":")[2])))
+
+    def is_domain(self, host: str) -> bool:
+        """``host`` (lower-case) is a domain whose users we know."""
+        return host in self.domains
+
+    def is_place(self, uri: Uri) -> bool:
+        """``uri`` names a listener of ours by address and port, or one of our names with one of our ports or none."""
+        port = uri.port
+        if uri.host in self._names and (port is None or port in self._ports):
+            return True
+        if port is None:
+            port = 5061 if uri.secure else DEFAULT_PORTS.get(uri.transport or "udp", 5060)
+        return host_port(uri.host, port) in self._places
+
+    def owns(self, uri: Uri) -> bool:
+        """A request for ``uri`` is for us or for one of our users (§16.5)."""
+        return uri.is_sip and self.is_place(uri)

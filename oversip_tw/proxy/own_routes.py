@@ -1,0 +1,84 @@
+"""Taking our own Routes off a request (RFC 3261 §16.4) and reading the tokens in them."""
+
+from __future__ import annotations
+
+from oversip_tw.outbound.token import BadToken, Token, Tokens, is_token
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.ours import Ours
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+
+#: never part of a dialog, whatever their To tag
+NEVER_IN_DIALOG = ("REGISTER", "PUBLISH")
+
+
+def in_dialog(request: Request) -> bool:
+    """The request belongs to a dialog, by its To tag."""
+    return request.to_tag is not None and request.method not in NEVER_IN_DIALOG
+
+
+class OwnRoutes:
+    """Which Routes are ours: those with a valid token, else those that name our address."""
+
+    def __init__(self, ours: Ours, tokens: Tokens) -> None:
+        self._ours = ours
+        self._tokens = tokens
+
+    def strip(self, arrival: Arrival) -> None:
+        """Take all consecutive Routes of ours off the top and keep their tokens in ``arrival.tokens``.
+
+        Raises SIPError 403 for a Route to our address whose token is none of ours, or is not for this request.
+        """
+        request = arrival.request
+        self._undo_strict_routing(arrival)
+        for route in request.routes:
+            mine, token = self._read(route.uri, arrival)
+            if not mine:
+                return
+            arrival.tokens.append(token)
+            request.remove_first("Route")
+
+    def _read(self, uri: Uri, arrival: Arrival) -> tuple[bool, Token | None]:
+        text = uri.user
+        if text and is_token(text):
+            try:
+                return True, self._verify(text, arrival)
+            except BadToken:
+                if self._ours.is_place(uri):
+                    raise
+                return False, None
+        return self._ours.is_place(uri), None
+
+    def _verify(self, text: str, arrival: Arrival) -> Token:
+        request = arrival.request
+        if in_dialog(request):
+            try:
+                return self._tokens.read_record_route(text, request.call_id, request.from_tag, request.to_tag)
+            except BadToken:
+                if not arrival.trusted:
+                    raise
+        if not arrival.trusted:
+            raise BadToken
+        return self._tokens.read_path(text)
+
+    def _undo_strict_routing(self, arrival: Arrival) -> None:
+        """A strict router before us put our Record-Route into the R-URI and the remote target behind all Routes."""
+        request = arrival.request
+        if not (request.uri.has_param("lr") and request.uri.user and request.has("Route")):
+            return
+        mine, token = self._read(request.uri, arrival)
+        if not mine or token is None:
+            return
+        routes = request.routes
+        request.remove("Route")
+        for route in routes[:-1]:
+            request.append("Route", route.text)
+        request.uri = routes[-1].uri
+        arrival.tokens.append(token)
+
+
+def refuse_foreign_route(arrival: Arrival) -> None:
+    """Raise 403 where a client names the way itself (R1): out of dialog only trusted sources may."""
+    if arrival.request.has("Route") and not arrival.trusted:
+        raise SIPError(403, "Pre-loaded Route Not Allowed")

@@ -1,0 +1,46 @@
+"""Request validation (RFC 3261 §16.3): what can be said of a request by itself."""
+
+from __future__ import annotations
+
+from oversip_tw.proxy.ours import Ours
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request
+
+#: option tags a client may demand of a proxy (Proxy-Require)
+SUPPORTED_BY_PROXY = frozenset({"path", "outbound", "gruu"})
+
+#: URI schemes we can route or refuse by name
+_ROUTABLE = ("sip", "sips")
+
+
+def validate(request: Request, ours: Ours) -> None:
+    """Raise the SIPError that ``request`` deserves: 400, 416, 420 or 483. ACK is judged alike; it is then dropped."""
+    uri = request.uri
+    if uri.scheme not in _ROUTABLE and not request.has("Route"):
+        raise SIPError(416)
+    if request.method == "REGISTER":
+        _validate_register(request)
+    if request.max_forwards == 0 and request.method != "ACK" and not is_for_ourselves(request, ours):
+        raise SIPError(483)
+    if request.has("Proxy-Require"):
+        _demand_options(request)
+    if request.has("Route"):
+        _ = request.routes
+
+
+def is_for_ourselves(request: Request, ours: Ours) -> bool:
+    """An OPTIONS that asks this element, not a user."""
+    return request.method == "OPTIONS" and not request.uri.user and ours.owns(request.uri)
+
+
+def _validate_register(request: Request) -> None:
+    if not request.to.uri.is_sip:
+        raise SIPError(400, "To Is Not a SIP URI")
+    if not request.contact_star:
+        _ = request.contacts
+
+
+def _demand_options(request: Request) -> None:
+    unsupported = [tag for tag in request.values("Proxy-Require") if tag.lower() not in SUPPORTED_BY_PROXY]
+    if unsupported and request.method not in ("ACK", "CANCEL"):
+        raise SIPError(420, headers=[("Unsupported", ", ".join(unsupported))])

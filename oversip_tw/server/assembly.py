@@ -1,0 +1,211 @@
+"""The element put together from its rooms: what the service, a program around us and the tests all use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.trust import Trust
+from oversip_tw.auth.users import Users
+from oversip_tw.hooks import Hooks
+from oversip_tw.interfaces import Clock, Connector, Flow, Log, Lookups, NewId, Target
+from oversip_tw.outbound import waiting
+from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.outbound.token import Tokens
+from oversip_tw.promise import spawn
+from oversip_tw.proxy import settings as proxy
+from oversip_tw.proxy.calls import Calls
+from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.ours import Ours
+from oversip_tw.registrar import location
+from oversip_tw.registrar import settings as registrar
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import BindingStore, Change
+from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.resolve import settings as resolve
+from oversip_tw.resolve.targets import Resolver
+from oversip_tw.server.admission import Admission
+from oversip_tw.server.element import Element
+from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.stateless import Stateless
+from oversip_tw.sip.errors import trail
+from oversip_tw.sip.limits import Limits
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+from oversip_tw.transaction.table import LIMIT, Transactions
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.wheel import TimerWheel
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an element is given by whoever runs it."""
+
+    clock: Clock
+    #: seconds since 1970
+    wall: Callable[[], float]
+    log: Log
+    new_id: NewId
+    #: a number in [0, 1)
+    chance: Callable[[], float]
+    flows: FlowTable
+    connector: Connector
+    lookups: Lookups
+    users: Users
+    #: None: bindings live in memory alone
+    store: BindingStore | None = None
+    hooks: Hooks = field(default_factory=Hooks)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an element can be told; each room's settings are its own."""
+
+    domains: tuple[str, ...]
+    #: further names of our addresses
+    aliases: tuple[str, ...] = ()
+    node: str = "1"
+    #: at least 32 random octets each, kept over restarts; the first signs, all verify
+    keys: tuple[bytes, ...] = ()
+    trust: Trust = field(default_factory=Trust)
+    limits: Limits = field(default_factory=Limits)
+    timers: Timers = field(default_factory=Timers)
+    transactions: int = LIMIT
+    proxy: proxy.Settings = field(default_factory=proxy.Settings)
+    registrar: registrar.Settings = field(default_factory=registrar.Settings)
+    location: location.Settings = field(default_factory=location.Settings)
+    resolve: resolve.Settings = field(default_factory=resolve.Settings)
+    waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
+    nonces: nonce.Settings = field(default_factory=nonce.Settings)
+    floods: floods.Settings = field(default_factory=floods.Settings)
+    trace: bool = False
+
+
+def assemble(given: Surroundings, settings: Settings) -> Element:
+    """The element, ready to be reported to. Tell it its listeners by ``element.core.ours.listens``; start and stop
+    ``element.core.location`` yourself."""
+    log = given.log
+
+    def failed(error: BaseException) -> None:
+        log.error("unexpected: {error!r} at {trail}", error=error, trail=trail(error))
+
+    wheel = TimerWheel(given.clock, failed=failed)
+    waits = waiting.Waiting(wheel, settings.waiting, failed)
+    changes = _Changes(log, given.flows)
+    bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
+    ours = Ours(settings.domains, settings.aliases)
+    core = Core(
+        settings=settings.proxy,
+        ours=ours,
+        tokens=Tokens(settings.keys, settings.node),
+        transactions=Transactions(wheel, settings.timers, settings.transactions, _Reconnect(given.connector)),
+        wheel=wheel,
+        flows=given.flows,
+        connector=given.connector,
+        resolver=Resolver(given.lookups, given.chance, given.clock, settings.resolve),
+        location=bindings,
+        waiting=waits,
+        calls=Calls(given.clock, log),
+        new_id=given.new_id,
+        spawn=spawn,
+        log=log,
+        trusts=_Trusts(settings.trust),
+        knows=_Knows(given.users),
+    )
+    secret = settings.keys[0]
+    return Element(
+        core=core,
+        admission=Admission(settings.proxy, ours, settings.trust, _authenticator(given, settings), bindings),
+        registrar=Registrar(
+            bindings,
+            settings.registrar,
+            given.clock,
+            given.flows,
+            given.new_id,
+            node=settings.node,
+            secret=_derived(secret, b"binding"),
+            on_change=changes.heard,
+            came_back=waits.came_back,
+        ),
+        stateless=Stateless(_derived(secret, b"stateless"), given.flows),
+        hooking=Hooking(given.hooks, wheel, spawn, log),
+        pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
+        limits=settings.limits,
+        trace=settings.trace,
+    )
+
+
+def _authenticator(given: Surroundings, settings: Settings) -> authenticator.Authenticator:
+    # A secret of this run alone: what a former one has seen of nonces is forgotten, so they have to be stale.
+    secret = _derived(settings.keys[0], b"nonce " + given.new_id().encode())
+
+    def throttled(address: str, user: str, realm: str) -> None:
+        given.log.warn(
+            "too many failed logins from {address} for {user}@{realm}", address=address, user=user, realm=realm
+        )
+
+    seconds = given.clock.seconds
+    return authenticator.Authenticator(
+        settings.authentication,
+        given.users,
+        nonce.Nonces(secret, seconds, settings.nonces),
+        floods.Logins(settings.floods, seconds),
+        throttled,
+    )
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    """A key of its own for each purpose."""
+    return sha256(purpose + b"\0" + secret).digest()
+
+
+class _Changes:
+    """One line of log per change of a binding; and a flow that was left behind is asked whether it still lives."""
+
+    def __init__(self, log: Log, flows: FlowTable) -> None:
+        self._log = log
+        self._flows = flows
+
+    def heard(self, change: Change, binding: Binding) -> None:
+        self._log.info(
+            "{aor} {change}: {contact} {agent}",
+            aor=binding.aor,
+            change=change.value,
+            contact=binding.contact,
+            agent=binding.user_agent,
+        )
+
+
+class _Trusts:
+    """Whether a next hop is one of the trusted sources."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+
+    def __call__(self, target: Target) -> bool:
+        role = self._trust.role_of(target.transport, (target.address, target.port), accepted=False)
+        return role is not None and role.hop
+
+
+class _Knows:
+    """Whether there is such a user."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    async def __call__(self, aor: str) -> bool:
+        uri = Uri.parse(aor)
+        return bool(uri.user) and await self._users.ha1(uri.user or "", uri.host, "MD5") is not None
+
+
+class _Reconnect:
+    """The way back to a hop whose connection closed before its answer (RFC 3261 §18.2.2)."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def __call__(self, request: Request, flow: Flow) -> Flow | None:
+        return self._connector.flow_to(Target(flow.transport, flow.peer[0], request.via.port or 5060))

@@ -1,0 +1,66 @@
+"""Answers that cost no state: refusals before a transaction, and what comes back to them."""
+
+from __future__ import annotations
+
+import hmac
+
+from oversip_tw.interfaces import Flow, Flows
+from oversip_tw.outbound.flow_id import pack_udp
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.status import REASONS
+
+#: begins each To tag of these answers; an ACK with such a tag may be for us and is worth the hash
+_TAG = "sl-"
+_SENT_BY_DEFAULT_PORT = 5060
+
+
+class Stateless:
+    """Makes and recognises stateless answers."""
+
+    def __init__(self, secret: bytes, flows: Flows) -> None:
+        self._mac = hmac.new(secret, b"stateless", "sha256")
+        self._flows = flows
+
+    def note_source(self, request: Request, flow: Flow) -> Flow:
+        """Write into the top Via where ``request`` came from, and give the flow by which answers go (RFC 3581).
+
+        UDP without rport: to the port that sent-by names, if its host is the source; never to another address.
+        """
+        via = request.via
+        address, port = flow.peer
+        wants_port = via.rport is not None
+        request.replace_first("Via", via.replace_params(received=address, rport=str(port) if wants_port else None).text)
+        if flow.reliable or wants_port or via.host != address:
+            return flow
+        named = via.port or _SENT_BY_DEFAULT_PORT
+        if named == port:
+            return flow
+        return self._flows.find(pack_udp(flow.local, (address, named))) or flow
+
+    def refuse(self, request: Request, flow: Flow, error: SIPError) -> None:
+        """Answer ``request`` with ``error``, once, and remember nothing (RFC 3261 §8.2.7). An ACK gets no answer."""
+        if request.method != "ACK":
+            self.answer(flow, request.response(error.status, error.reason, self._tag(request), error.headers))
+
+    def answer(self, flow: Flow, response: Response) -> None:
+        """Send a response once."""
+        flow.send(response.to_bytes())
+
+    def ok(self, request: Request, flow: Flow, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer 200."""
+        self.answer(flow, request.response(200, REASONS[200], self._tag(request), headers))
+
+    def acknowledges(self, ack: Request) -> bool:
+        """``ack`` is for a refusal of ours."""
+        tag = ack.to_tag
+        return tag is not None and tag.startswith(_TAG) and hmac.compare_digest(tag, self._hash(ack))
+
+    def _tag(self, request: Request) -> str | None:
+        return self._hash(request) if request.to_tag is None else None
+
+    def _hash(self, request: Request) -> str:
+        mac = self._mac.copy()
+        named = f"{request.via.branch} {request.call_id} {request.from_tag}"
+        mac.update(named.encode("utf-8", "surrogateescape"))
+        return _TAG + mac.hexdigest()[:20]

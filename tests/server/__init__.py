@@ -1,0 +1,1 @@
+"""The element: everything in memory, messages in and out."""
