@@ -31,6 +31,10 @@ from oversip_tw.config.values import Kind, said
 #: sections of `rules` that a later version will read
 RESERVED = {"edge": "not supported yet: the server as edge in front of a core comes with a later version"}
 
+#: how alike a word has to be to an option of the same section, and of another
+_NEAR = 0.6
+_FAR = 0.75
+
 
 def load(file: str) -> Config:
     """Read the configuration in ``file``. Raises ConfigError."""
@@ -215,15 +219,22 @@ def _join(path: str, key: str) -> str:
 
 
 def _did_you_mean(key: str, section: type) -> str:
-    """The key that was meant, of this section or of another."""
-    close = difflib.get_close_matches(key, [each.name for each in attrs.fields(section)], n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]}?"
-    for each in attrs.fields(Config):
-        inner = section_class(each.type)
-        if inner is not None and key in {option.name for option in attrs.fields(inner)}:
-            return f"; did you mean {each.name}.{key}?"
-    return ""
+    """The option that was meant: one of this section, or a more alike one of another."""
+    near = [(each.name, each.name) for each in attrs.fields(section)]
+    far = [
+        (option.name, f"{each.name}.{option.name}")
+        for each in attrs.fields(Config)
+        if (inner := section_class(each.type)) is not None and inner is not section
+        for option in attrs.fields(inner)
+    ]
+    scored = [(_alike(key, name), shown) for name, shown in near if _alike(key, name) >= _NEAR]
+    scored += [(_alike(key, name), shown) for name, shown in far if _alike(key, name) >= _FAR]
+    best = max(scored, key=lambda each: each[0], default=None)
+    return f"; did you mean {best[1]}?" if best else ""
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other).ratio()
 
 
 def section_class(wanted: Any) -> type | None:

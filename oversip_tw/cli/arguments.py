@@ -1,0 +1,144 @@
+"""What can be typed, and where it goes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from oversip_tw import __version__, config
+from oversip_tw.cli.failure import Failure
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command line; the exit status: 0 done, 1 failed (said on standard error), 2 not understood."""
+    options = parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except config.ConfigError as error:
+        print("\n".join(error.lines()), file=sys.stderr)
+    except Failure as failure:
+        print(f"oversip: {failure}", file=sys.stderr)
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line; the reference in docs/ is checked against it."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-c", "--config", metavar="FILE", help="the configuration (default: see `oversip run -h`)")
+    top = argparse.ArgumentParser(prog="oversip", description="SIP proxy and registrar that lets browsers be phones.")
+    top.add_argument("--version", action="version", version=f"oversip {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run the server in the foreground",
+        description="Run the server in the foreground. Writes the line `ready` to standard error once all listeners "
+        "are open. SIGTERM ends it in order, SIGHUP reads certificates again. Without a configuration it serves the "
+        "users of the host name, on loopback: UDP and TCP port 5060, WebSocket port 8080.",
+    )
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser(
+        "check",
+        parents=[common],
+        help="check a configuration",
+        description="Read a configuration and everything it names, and list all mistakes in it.",
+    )
+    check.add_argument("file", nargs="?", metavar="FILE", help="the configuration, instead of --config")
+    check.set_defaults(command=_check)
+
+    _user_commands(commands.add_parser("user", help="add, list and remove users, change passwords"), common)
+
+    bindings = commands.add_parser(
+        "bindings",
+        parents=[common],
+        help="list who is registered",
+        description="List the bindings in the store: user, Contact, seconds until it expires, state.",
+    )
+    bindings.add_argument("user", nargs="?", metavar="NAME@DOMAIN", help="of this user alone")
+    bindings.set_defaults(command=_bindings)
+    return top
+
+
+def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    commands = user.add_subparsers(metavar="COMMAND", required=True)
+    for name, text in (("add", "add a user"), ("passwd", "give a user a new password")):
+        command = commands.add_parser(
+            name,
+            parents=[common],
+            help=text,
+            description=f"{text.capitalize()}; a running server knows within seconds. Asks for the password.",
+        )
+        command.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+        command.add_argument(
+            "--password-stdin", action="store_true", help="read the password from the first line of standard input"
+        )
+        command.set_defaults(command=_add if name == "add" else _passwd)
+    remove = commands.add_parser(
+        "remove", parents=[common], help="remove a user", description="Remove a user and the user's bindings."
+    )
+    remove.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+    remove.set_defaults(command=_remove)
+    listing = commands.add_parser("list", parents=[common], help="list users", description="List all users.")
+    listing.set_defaults(command=_list)
+
+
+# Each command is imported when it is asked for: `user list` need not wait for Twisted's reactor.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.run import run
+
+    return run(read(options))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.check import check
+
+    options.config = options.file or options.config
+    return check(read(options), options.config)
+
+
+def _add(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import users
+
+    return users.add(read(options), options.user, users.password(options.password_stdin))
+
+
+def _passwd(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import users
+
+    return users.passwd(read(options), options.user, users.password(options.password_stdin))
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import users
+
+    return users.remove(read(options), options.user)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import users
+
+    return users.list_all(read(options))
+
+
+def _bindings(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.bindings import bindings
+
+    return bindings(read(options), options.user)
+
+
+def read(options: argparse.Namespace) -> config.Config:
+    """The configuration that the command line names, or the built-in one. Raises ConfigError."""
+    return config.load(options.config) if options.config else config.default()

@@ -1,0 +1,31 @@
+"""``oversip bindings``: who is registered, as the store knows it."""
+
+from __future__ import annotations
+
+import time
+
+from oversip_tw.cli.users import database, split
+from oversip_tw.config import Config
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.sip.uri import Uri
+from oversip_tw.store import bindings as stored
+
+
+def bindings(settings: Config, user: str | None) -> int:
+    """Print a line for each binding that has not ended: user, Contact, seconds left, what the phone says it is."""
+    now = time.time()
+    with database(settings) as opened:
+        found = [binding for binding in stored.load(opened, 0.0) if not binding.ended and binding.expires_at > now]
+    if user is not None:
+        aor = Uri.parse("sip:" + "@".join(split(settings, user))).aor
+        found = [binding for binding in found if binding.aor == aor]
+    for binding in sorted(found, key=lambda binding: (binding.aor, binding.expires_at)):
+        print(line(binding, now))
+    return 0
+
+
+def line(binding: Binding, now: float) -> str:
+    """One binding for a reader; ``now`` on the scale of its dates."""
+    words = [binding.aor, binding.contact, f"{max(0, round(binding.expires_at - now))}s", binding.user_agent or "-"]
+    # phones write what they like, and this goes to a terminal
+    return "\t".join("".join(c if c.isprintable() else "?" for c in word) for word in words)

@@ -1,0 +1,110 @@
+"""``oversip user``: the users in the store. A running server takes every change over by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import sqlite3
+import sys
+from collections.abc import Iterator
+
+from oversip_tw.cli.failure import Failure
+from oversip_tw.config import Config
+from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.store import passwords
+from oversip_tw.store.database import open_database
+
+
+@contextlib.contextmanager
+def database(settings: Config) -> Iterator[sqlite3.Connection]:
+    """The store of ``settings``, open while the block runs. Raises Failure, also for what SQLite says in there."""
+    path = settings.store.path
+    if settings.store.kind != "sqlite" or path is None:
+        raise Failure(f'the store is "{settings.store.kind}": its users live in the server alone')
+    try:
+        with contextlib.closing(open_database(path)) as opened:
+            yield opened
+    except StoreFailed as error:
+        raise Failure(str(error)) from None
+    except sqlite3.Error as error:
+        raise Failure(f"{path}: {error}") from None
+
+
+def split(settings: Config, user: str) -> tuple[str, str]:
+    """Name and domain of NAME@DOMAIN, or of a bare NAME. Raises Failure for a domain that is not ours."""
+    name, at, domain = user.removeprefix("sip:").rpartition("@")
+    if not at:
+        name, domain = domain, settings.domains[0]
+    if domain.lower() not in settings.domains:
+        raise Failure(f"{domain} is not one of our domains: {', '.join(settings.domains)}")
+    return name, domain.lower()
+
+
+def password(from_stdin: bool) -> str:
+    """The password to set: the first line of standard input, or asked for twice. Raises Failure."""
+    if from_stdin:
+        given = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        given = getpass.getpass("Password: ")
+        if given != getpass.getpass("Again: "):
+            raise Failure("the two passwords differ")
+    else:
+        raise Failure("no terminal to ask for a password on: give it with --password-stdin")
+    if not given:
+        raise Failure("an empty password")
+    return given
+
+
+def add(settings: Config, user: str, secret: str) -> int:
+    """`oversip user add`."""
+    name, domain = split(settings, user)
+    with database(settings) as opened:
+        try:
+            passwords.add_user(opened, name, domain, secret)
+        except passwords.UserExists:
+            raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None
+        except ValueError as error:
+            raise Failure(str(error)) from None
+    print(f"added {name}@{domain}")
+    return 0
+
+
+def passwd(settings: Config, user: str, secret: str) -> int:
+    """`oversip user passwd`."""
+    name, domain = split(settings, user)
+    with database(settings) as opened:
+        try:
+            passwords.change_password(opened, name, domain, secret)
+        except passwords.UnknownUser:
+            raise _unknown(name, domain) from None
+    print(f"changed the password of {name}@{domain}")
+    return 0
+
+
+def remove(settings: Config, user: str) -> int:
+    """`oversip user remove`."""
+    name, domain = split(settings, user)
+    with database(settings) as opened:
+        try:
+            passwords.remove_user(opened, name, domain)
+        except passwords.UnknownUser:
+            raise _unknown(name, domain) from None
+    print(f"removed {name}@{domain}")
+    return 0
+
+
+def list_all(settings: Config) -> int:
+    """`oversip user list`."""
+    for user in names(settings):
+        print(user)
+    return 0
+
+
+def names(settings: Config) -> list[str]:
+    """NAME@DOMAIN of every user."""
+    with database(settings) as opened:
+        return [f"{name}@{domain}" for name, domain in passwords.list_users(opened)]
+
+
+def _unknown(name: str, domain: str) -> Failure:
+    return Failure(f"there is no {name}@{domain} (all users: oversip user list)")

@@ -1,0 +1,1 @@
+"""`make demo`: a server with a phone page, a certificate and two users, from nothing."""

@@ -1,0 +1,199 @@
+"""Everything made and joined, in one function: no globals, and nothing is wired a second time."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from oversip_tw.auth.networks import Networks
+from oversip_tw.auth.trust import Role, Trust
+from oversip_tw.config import Config, Listen, Mistake
+from oversip_tw.hooks import Hooks
+from oversip_tw.interfaces import Address, Flow, Log
+from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.server.assembly import Settings, Surroundings, assemble
+from oversip_tw.server.element import Element
+from oversip_tw.service import settings
+from oversip_tw.service.bridge import FromThread
+from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.store.sqlite import SqliteStore
+from oversip_tw.store.users import KnownUsers
+from oversip_tw.transaction.wheel import TimerWheel
+from oversip_tw.transport.connector import Connector
+from oversip_tw.transport.dns import DnsLookups
+from oversip_tw.transport.limits import ConnectionLimits
+from oversip_tw.transport.listener import BoundListener
+from oversip_tw.transport.listeners import Listeners
+from oversip_tw.transport.stream import Streams
+from oversip_tw.transport.tls import CertificateError, ServerTls
+from oversip_tw.transport.websocket import WebSocketFactory
+from oversip_tw.web.site import site
+
+
+class Nobody:
+    """A `Receiver` before there is an element. No transport is open then."""
+
+    def flow_opened(self, flow: Flow) -> None: ...
+
+    def received(self, data: bytes, flow: Flow) -> None: ...
+
+    def malformed(self, error: SIPError, flow: Flow) -> None: ...
+
+    def flow_lost(self, flow: Flow, reason: str) -> None: ...
+
+    def unreachable(self, peer: Address) -> None: ...
+
+
+class StartUpError(Exception):
+    """The server cannot be started; the text is the one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running server is made of."""
+
+    config: Config
+    log: Log
+    element: Element
+    location: MemoryLocation
+    store: SqliteStore | None
+    users: KnownUsers
+    listeners: Listeners
+    connector: Connector
+    hooks: Hooks
+    from_thread: FromThread
+    #: makes the factory of a WebSocket listener
+    websocket: Callable[[Listen, BoundListener], WebSocketFactory]
+
+
+def build(config: Config, reactor: Any, log: Log) -> Parts:
+    """All parts of the server that ``config`` describes, none of them started. Raises StartUpError.
+
+    ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb.
+    """
+    hooks = _hooks(config)
+    from_thread = FromThread(reactor)
+    store = _store(config, reactor, from_thread, log)
+    users = store.users if store is not None else KnownUsers()
+    flows = FlowTable()
+    trust = Trust(settings.trusted(config))
+    streams = _streams(config, reactor, flows, trust, log)
+    listeners = Listeners(reactor, streams)
+    connector = Connector(reactor, streams, listeners.bound, listeners.udp)
+    element = assemble(
+        Surroundings(
+            clock=reactor,
+            wall=time.time,
+            log=log,
+            new_id=lambda: secrets.token_hex(8),
+            chance=random.random,
+            flows=flows,
+            connector=connector,
+            lookups=DnsLookups(reactor, servers=config.dns.servers, hosts=config.dns.hosts),
+            users=users,
+            store=store,
+            hooks=hooks,
+        ),
+        Settings(
+            domains=config.domains,
+            aliases=config.aliases,
+            node=store.secrets("node", 6)[0].hex() if store is not None else secrets.token_hex(6),
+            keys=store.secrets("flows") if store is not None else (os.urandom(32),),
+            trust=trust,
+            limits=settings.message_limits(config),
+            timers=settings.timers(config),
+            transactions=config.limits.transactions,
+            proxy=settings.routing(config),
+            registrar=settings.bindings(config),
+            location=settings.remembering(config),
+            waiting=settings.resuming(config),
+            authentication=settings.challenges(config),
+            nonces=settings.nonces(config),
+            floods=settings.flood_limits(config),
+            trace=config.log.messages,
+        ),
+    )
+    # Transports report to the element, which sends by the connector, which shares what transports share.
+    streams.receiver = element
+    streams.admit = element.pings.admit
+
+    def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
+        return WebSocketFactory(
+            element,
+            flows,
+            listener,
+            reactor,
+            settings.websockets(config, listen),
+            site() if listen.page else None,
+            element.connecting,
+            lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
+            streams.connections,
+        )
+
+    location = element.core.location
+    assert isinstance(location, MemoryLocation)
+    return Parts(config, log, element, location, store, users, listeners, connector, hooks, from_thread, websocket)
+
+
+def mistakes(config: Config) -> list[Mistake]:
+    """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
+    found = []
+    for number, listen in enumerate(config.listen, 1):
+        if listen.certificate:
+            try:
+                ServerTls(settings.listener(listen).certificates)
+            except CertificateError as error:
+                found.append(Mistake(f"listen[{number}].certificate", str(error)))
+    try:
+        _hooks(config)
+    except StartUpError as error:
+        found.append(Mistake("hooks", str(error)))
+    return found
+
+
+def _hooks(config: Config) -> Hooks:
+    try:
+        return load_hooks(config.hooks) if config.hooks else Hooks()
+    except HooksError as error:
+        raise StartUpError(str(error)) from None
+
+
+def _store(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> SqliteStore | None:
+    if config.store.kind == "memory":
+        return None
+    assert config.store.path is not None
+
+    def failed(error: BaseException) -> None:
+        log.error("store: {error}", error=error)
+
+    try:
+        return SqliteStore(config.store.path, reactor, from_thread, config.store.commit_delay, failed)
+    except StoreFailed as error:
+        raise StartUpError(str(error)) from None
+
+
+def _streams(config: Config, reactor: Any, flows: FlowTable, trust: Trust, log: Log) -> Streams:
+    """What TCP, TLS and WebSocket share. Reports to nobody yet."""
+    exempt = Networks(config.limits.exempt)
+
+    def has_no_limit(address: str) -> bool:
+        peer: Address = (address, 0)
+        return address in exempt or any(trust.role_of(transport, peer) is not None for transport in ("tcp", "ws"))
+
+    return Streams(
+        Nobody(),
+        flows,
+        TimerWheel(reactor, failed=lambda error: log.error("timer: {error!r}", error=error)),
+        log,
+        settings.streams(config),
+        settings.message_limits(config),
+        ConnectionLimits(config.limits.connections_per_address, settings.connections(config), has_no_limit),
+    )

@@ -1,0 +1,150 @@
+"""The server as a Twisted service: start, reload, and an end in order."""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from oversip_tw.config import Config
+from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.service import settings
+from oversip_tw.service.bridge import deferred
+from oversip_tw.service.build import Parts, StartUpError, build
+from oversip_tw.service.logs import SafeLog
+from oversip_tw.service.process import on_signal, open_more_files, settle_memory
+from oversip_tw.transport.listener import ListenError
+from oversip_tw.transport.tls import CertificateError
+
+#: seconds between two looks whether the last transaction has ended
+_LOOK = 0.1
+
+
+class Server(Service):
+    """One OverSIP server. ``parts`` are there from `startService` on, for programs around it and for tests."""
+
+    name = "oversip"
+    parts: Parts
+
+    def __init__(self, config: Config, reactor: Any, announce: Callable[[], None] | None = None) -> None:
+        """``announce`` is called once every listener is open; by default it writes "ready" to standard error."""
+        self._config = config
+        self._reactor = reactor
+        self._announce = announce or _say_ready
+        self._undo_signals: list[Callable[[], None]] = []
+        self._hurry = False
+
+    def startService(self) -> None:
+        """Open everything, or raise StartUpError with nothing left open. Blocks while the store is read."""
+        open_more_files()
+        log = SafeLog("oversip", self._config.log.level)
+        self.parts = parts = build(self._config, self._reactor, log)
+        try:
+            parts.from_thread.wait(parts.location.load())
+            self._listen()
+        except (StoreFailed, ListenError) as error:
+            if parts.store is not None:
+                parts.from_thread.wait(parts.store.close())
+            raise StartUpError(str(error)) from None
+        super().startService()
+        parts.location.start()
+        if parts.store is not None:
+            parts.store.start()
+        self._undo_signals.append(on_signal(signal.SIGHUP, lambda: self._reactor.callFromThread(self.reload)))
+        parts.element.hooking.tell(lambda: parts.hooks.on_start(parts.element.core))
+        self._greet()
+        settle_memory()
+        self._announce()
+
+    def _listen(self) -> None:
+        """Open all listeners or none. Raises ListenError."""
+        parts = self.parts
+        try:
+            for listen in self._config.listen:
+                bound = parts.listeners.open(settings.listener(listen), partial(parts.websocket, listen))
+                parts.element.core.ours.listens(bound)
+        except ListenError:
+            parts.listeners.close_ports()
+            raise
+
+    def _greet(self) -> None:
+        """Where we are reached, and what a newcomer may have overlooked."""
+        parts, log = self.parts, self.parts.log
+        for listen, bound in zip(self._config.listen, parts.listeners.bound, strict=True):
+            log.info(
+                "listening: {transport} {address} port {port}{advertised}",
+                transport=bound.transport,
+                address=bound.address,
+                port=bound.port,
+                advertised=f", advertised as {bound.sent_by}" if listen.advertised else "",
+            )
+            if listen.websocket and not listen.page and listen.origins is None:
+                log.warn(
+                    "any page of the web may connect to {transport} port {port}: list yours under listen.origins",
+                    transport=bound.transport,
+                    port=bound.port,
+                )
+        if not len(parts.users):
+            log.warn(
+                "no users yet: oversip user add NAME@{domain} (with the same -c FILE as here)",
+                domain=self._config.domains[0],
+            )
+
+    def reload(self) -> None:
+        """SIGHUP: read all certificates again. A bad one is logged and changes nothing; nobody is disconnected."""
+        try:
+            self.parts.listeners.reload()
+        except CertificateError as error:
+            self.parts.log.error("certificates stay as they were: {error}", error=error)
+        else:
+            self.parts.log.info("certificates read again")
+
+    def stopService(self) -> Deferred[None]:
+        """End in order: no new work, running transactions finish, connections close (WebSockets: 1001), store last.
+
+        A second SIGTERM or SIGINT ends the wait for transactions.
+        """
+        super().stopService()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._undo_signals.append(on_signal(number, self._hasten))
+        return deferred(self._stop())
+
+    def _hasten(self) -> None:
+        self._hurry = True
+
+    async def _stop(self) -> None:
+        parts = self.parts
+        parts.element.draining = True
+        await parts.listeners.stop_accepting()
+        await self._drain()
+        parts.element.hooking.tell(parts.hooks.on_stop)
+        await parts.listeners.stop()
+        parts.connector.close()
+        parts.location.stop()
+        if parts.store is not None:
+            await parts.store.close()
+        for undo in reversed(self._undo_signals):
+            undo()
+        self._undo_signals.clear()
+
+    async def _drain(self) -> None:
+        """Let running transactions finish, as long as the configuration allows."""
+        transactions = self.parts.element.core.transactions
+        until = self._reactor.seconds() + self._config.timers.drain
+        if not transactions.idle:
+            self.parts.log.info("ending once what is under way has finished")
+        while not transactions.idle and not self._hurry and self._reactor.seconds() < until:
+            await deferLater(self._reactor, _LOOK)
+
+
+def _say_ready() -> None:
+    # twistd turns sys.stderr into its log
+    print("ready", file=sys.__stderr__, flush=True)

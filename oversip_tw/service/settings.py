@@ -1,0 +1,180 @@
+"""From the configuration to the settings that each room defines for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.trust import Role, TrustedSource
+from oversip_tw.config import Config, Listen
+from oversip_tw.outbound import waiting
+from oversip_tw.proxy import settings as proxy
+from oversip_tw.registrar import location
+from oversip_tw.registrar import settings as registrar
+from oversip_tw.sip.limits import Limits
+from oversip_tw.sip.uri import Uri
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transport import websocket
+from oversip_tw.transport.limits import possible_connections
+from oversip_tw.transport.listener import CertificateFiles, ListenerSpec
+from oversip_tw.transport.stream import StreamSettings
+
+#: pages that may open a WebSocket where the configuration does not say: the listener's own, if it has one
+SAME_ORIGIN = ("same-origin",)
+
+
+def listener(listen: Listen) -> ListenerSpec:
+    """One place to listen."""
+    return ListenerSpec(
+        listen.transport,
+        listen.address,
+        listen.bound_port,
+        listen.advertised or "",
+        tuple(CertificateFiles(*files) for files in zip(listen.certificate, listen.key, strict=True)),
+    )
+
+
+def message_limits(config: Config) -> Limits:
+    """How much a message may hold."""
+    limits = config.limits
+    return Limits(
+        message=limits.message,
+        head=limits.head,
+        headers=limits.headers,
+        vias=limits.vias,
+        routes=limits.routes,
+        contacts=limits.contacts,
+        uri=limits.uri,
+        line=limits.header_line,
+    )
+
+
+def streams(config: Config) -> StreamSettings:
+    """Deadlines and queues of TCP and TLS."""
+    limits, timers = config.limits, config.timers
+    return StreamSettings(
+        silent=limits.first_message,
+        handshake=limits.tls_handshake,
+        slow_message=limits.slow_message,
+        queue=limits.write_queue,
+        stalled=limits.write_stall,
+        connect=timers.connect,
+        idle=timers.idle,
+    )
+
+
+def websockets(config: Config, listen: Listen) -> websocket.Settings:
+    """What one WebSocket listener accepts."""
+    limits, timers = config.limits, config.timers
+    origins = listen.origins if listen.origins is not None else SAME_ORIGIN if listen.page else ()
+    return websocket.Settings(
+        paths=listen.path,
+        origins=origins,
+        # Programs and phones send no Origin; where nobody wrote a list, they may come.
+        allow_missing_origin=listen.origins is None,
+        head_size=limits.http_head,
+        head_fields=limits.http_headers,
+        head_timeout=limits.websocket_handshake,
+        connect_timeout=timers.hook,
+        message_size=limits.message,
+        frames=limits.frames_per_message,
+        control_frames=limits.control_frames,
+        ping_interval=timers.ping,
+        pong_timeout=timers.pong,
+        write_queue=limits.write_queue,
+        write_timeout=limits.write_stall,
+        keep_handshake=config.hooks is not None,
+    )
+
+
+def timers(config: Config) -> Timers:
+    """The transaction timers."""
+    given = config.timers
+    return Timers(t1=given.t1, t2=given.t2, t4=given.t4)
+
+
+def bindings(config: Config) -> registrar.Settings:
+    """What the registrar grants."""
+    given = config.registrar
+    return registrar.Settings(
+        domains=frozenset(config.domains),
+        min_expires=given.min_expires,
+        max_expires=given.max_expires,
+        default_expires=given.default_expires,
+        max_bindings=given.max_bindings,
+        max_contacts=config.limits.contacts,
+        when_full="refuse" if given.when_full == "refuse" else "replace",
+        flow_timer=given.flow_timer,
+        flow_timer_udp=given.flow_timer_udp,
+    )
+
+
+def remembering(config: Config) -> location.Settings:
+    """What the location remembers of what is over."""
+    return location.Settings(lost_for=config.registrar.lost_for)
+
+
+def resuming(config: Config) -> waiting.Settings:
+    """How long requests wait for a client that comes back."""
+    return waiting.Settings(resume=config.timers.resume, resume_bye=config.timers.resume_bye)
+
+
+def challenges(config: Config) -> authenticator.Settings:
+    """What is offered to whoever has to prove who they are."""
+    return authenticator.Settings(algorithms=config.auth.algorithms)
+
+
+def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
+    """The same on one listener."""
+    return tuple(dict.fromkeys((*config.auth.algorithms, *listen.algorithms)))
+
+
+def nonces(config: Config) -> nonce.Settings:
+    """How long a nonce serves."""
+    return nonce.Settings(life=config.auth.nonce_life)
+
+
+def flood_limits(config: Config) -> floods.Settings:
+    """How often anybody may knock."""
+    limits, auth = config.limits, config.auth
+    return floods.Settings(
+        pings=limits.probes,
+        ping_window=limits.probe_window,
+        ping_silence=limits.probe_silence,
+        login_failures=auth.failures,
+        login_failures_per_address=auth.failures_per_address,
+        login_window=auth.failure_window,
+        login_throttle=auth.hold_off,
+        connections=limits.connections_per_address,
+        exempt=limits.exempt,
+    )
+
+
+def connections(config: Config) -> int:
+    """How many connections there may be in all."""
+    return config.limits.connections or possible_connections()
+
+
+def trusted(config: Config) -> list[TrustedSource]:
+    """Who is trusted by where it comes from."""
+    return [
+        TrustedSource((each.network,), Role(each.role), each.port, frozenset(each.transports) or None)
+        for each in config.trusted
+    ]
+
+
+def routing(config: Config) -> proxy.Settings:
+    """Where requests go."""
+    return proxy.Settings(
+        domains=config.domains,
+        outbound=config.auth.outbound,
+        inbound=config.auth.inbound,
+        next_hops=tuple(proxy.NextHop(frozenset(route.domains), Uri.parse(route.next_hop)) for route in config.route),
+        max_breadth=config.limits.max_breadth,
+        timer_c=config.timers.timer_c,
+        failover=_default_profile(config).get("failover", 4.0),
+    )
+
+
+def _default_profile(config: Config) -> Mapping[str, float]:
+    return next(({"failover": each.failover} for each in config.profile if each.name == "default"), {})

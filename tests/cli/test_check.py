@@ -1,0 +1,84 @@
+"""``oversip check``, and what every command does with a configuration that is no good."""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.trial import unittest
+
+from oversip_tw import __version__
+from oversip_tw.demo import authority
+from tests.cli.terminal import Terminal
+
+
+class Check(unittest.SynchronousTestCase):
+    """Good or not, and why not."""
+
+    def test_good(self) -> None:
+        """A good configuration is called so; the built-in one is."""
+        terminal = Terminal(self.mktemp())
+        self.assertEqual(terminal.type("check", str(terminal.file)), 0)
+        self.assertEqual(terminal.out, f"{terminal.file}: good\n")
+        self.assertEqual(terminal.type("check", "-c", str(terminal.file)), 0)
+        self.assertEqual(terminal.type("check"), 0)
+
+    def test_every_command_tells_all_mistakes(self) -> None:
+        """A bad configuration ends every command with all that is wrong with it, a line each, and status 1."""
+        terminal = Terminal(self.mktemp(), "prot = 1\n[timers]\nt1 = 0\n")
+        for words in (["check"], ["run"], ["user", "list"], ["bindings"]):
+            self.assertEqual(terminal.type(*words, "-c", str(terminal.file)), 1)
+            self.assertEqual(
+                sorted(terminal.err.splitlines()),
+                [
+                    f"{terminal.file}: prot: unknown; did you mean listen.port?",
+                    f"{terminal.file}: timers.t1: must be seconds, at least 0.001, not 0",
+                ],
+            )
+
+    def test_certificates_and_hooks(self) -> None:
+        """What only shows when it is used is looked at too: a certificate that is none, hooks that are not there."""
+        terminal = Terminal(
+            self.mktemp(),
+            'hooks = "nowhere_to_be_found:Hooks"\n[[listen]]\ntransport = "tls"\n'
+            'certificate = "oversip.toml"\nkey = "oversip.toml"\n',
+        )
+        self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+        first, second = terminal.err.splitlines()
+        self.assertIn("listen[1].certificate: ", first)
+        self.assertIn("hooks: cannot load nowhere_to_be_found:Hooks: ModuleNotFoundError", second)
+
+    def test_key_of_another_certificate(self) -> None:
+        """A key that does not belong to its certificate is told before the first browser comes."""
+        terminal = Terminal(
+            self.mktemp(), '[[listen]]\ntransport = "wss"\ncertificate = "server.pem"\nkey = "ca.key"\n'
+        )
+        authority.ensure(terminal.folder, ["localhost"])
+        self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+        self.assertIn("listen[1].certificate: ", terminal.err)
+
+    def test_hooks_of_the_wrong_kind(self) -> None:
+        """Hooks that are no Hooks are told so."""
+        terminal = Terminal(self.mktemp(), 'hooks = "collections:OrderedDict"\n')
+        self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+        self.assertIn("collections:OrderedDict is not derived from oversip_tw.hooks.Hooks", terminal.err)
+
+
+class CommandLine(unittest.SynchronousTestCase):
+    """The command line itself."""
+
+    def test_version(self) -> None:
+        """--version says name and version."""
+        terminal = Terminal(self.mktemp())
+        self.assertEqual(terminal.type("--version"), 0)
+        self.assertEqual(terminal.out, f"oversip {__version__}\n")
+
+    def test_not_understood(self) -> None:
+        """No command, or one that there is not: usage and status 2."""
+        terminal = Terminal(self.mktemp())
+        for words in ([], ["fly"], ["user"], ["user", "fly"], ["user", "add"]):
+            self.assertEqual(terminal.type(*words), 2)
+            self.assertIn("usage: oversip", terminal.err)
+
+    def test_small_commands_do_not_wait_for_twisted(self) -> None:
+        """The parser needs no reactor: none is installed by asking for help."""
+        self.assertNotIn("twisted.internet.reactor", vars(sys.modules["oversip_tw.cli.arguments"]))
