@@ -147,11 +147,12 @@ class Branch:
         self.flow = flow
         if context.is_invite:
             self._restart_timer_c()
-        if (self._targets or (context.is_invite and flow.reliable)) and core.settings.failover:
-            self._failover_timer = core.wheel.after(core.settings.failover, self._no_sign_of_life)
+        profile = self.way.profile or core.settings.profile
+        if (self._targets or (context.is_invite and flow.reliable)) and profile.failover:
+            self._failover_timer = core.wheel.after(profile.failover, self._no_sign_of_life)
         self.transaction = None
         self._calling = True
-        transaction = core.transactions.call(request, flow, self, client_flow=bool(self.way.flow_id))
+        transaction = core.transactions.call(request, flow, self, profile.timers, bool(self.way.flow_id))
         if self._calling:
             self._calling = False
             self.transaction = transaction

@@ -27,6 +27,11 @@ from oversip_tw.transaction.server import ServerTransaction
 from oversip_tw.transaction.table import Transactions
 from oversip_tw.transaction.wheel import TimerWheel
 
+#: octets that a Via and two Record-Routes of ours may have
+_ADDED = 400
+#: octets of a body with which no ordinary request comes near the size at which UDP gives way to TCP
+_LITTLE = 200
+
 
 @dataclass(slots=True)
 class Core:
@@ -85,7 +90,9 @@ class Core:
             uri = arrival.request.routes[0].uri
         else:
             uri = way.uri
-        targets = await self.resolver.resolve(uri)
+        profile = way.profile or self.settings.profile
+        secure = way.uri.secure or arrival.request.uri.secure
+        targets = await self.resolver.resolve(uri, _size(arrival.request), secure, profile.resolve)
         if way.named_by_us:
             return targets
         allowed = [target for target in targets if self._may_be_sent_to(target, way.only)]
@@ -116,6 +123,11 @@ class Core:
             error=error,
             trail=trail(error),
         )
+
+
+def _size(request: Request) -> int:
+    """About what ``request`` will have in octets when it leaves; 0: certainly little."""
+    return len(request.to_bytes()) + _ADDED if len(request.body) > _LITTLE else 0
 
 
 def _first_route(path: Sequence[str]) -> Uri:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from oversip_tw.resolve import settings as resolve
 from oversip_tw.sip.uri import Uri
+from oversip_tw.transaction.timers import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How next hops are found, and how long they are waited for."""
+
+    resolve: resolve.Settings = field(default_factory=resolve.Settings)
+    timers: Timers = field(default_factory=Timers)
+    #: seconds to go on with one target that gives no sign of life while another one is at hand; 0 = Timer B or F
+    failover: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +25,7 @@ class NextHop:
 
     domains: frozenset[str]
     uri: Uri
+    profile: Profile = field(default_factory=Profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +45,5 @@ class Settings:
     max_breadth: int = 60
     #: Timer C: how long an INVITE may ring after the last provisional answer (§16.6 step 11)
     timer_c: float = 181.0
-    #: how long to go on with one next hop that gives no sign of life while another one is at hand
-    failover: float = 4.0
+    #: of clients' flows, and of next hops that no `NextHop` names
+    profile: Profile = field(default_factory=Profile)

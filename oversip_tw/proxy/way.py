@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from oversip_tw.interfaces import Target
+from oversip_tw.proxy.settings import Profile
 from oversip_tw.sip.uri import Uri
 
 
@@ -22,6 +23,8 @@ class Way:
     path: tuple[str, ...] = ()
     #: what RFC 3263 is asked for; None: the topmost Route, else the R-URI
     next_hop: Uri | None = None
+    #: how to find and how long to wait for it; None: as the settings say
+    profile: Profile | None = None
     #: targets known beforehand, in place of a look-up
     targets: tuple[Target, ...] = ()
     #: preference of the binding, 0.0 to 1.0; higher ones are tried first

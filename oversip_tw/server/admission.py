@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.trust import Role, Trust
-from oversip_tw.interfaces import Flow
+from oversip_tw.interfaces import Flow, Listener
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.settings import Settings
@@ -21,13 +23,21 @@ class Admission:
     """Decides about requests out of dialog."""
 
     def __init__(
-        self, settings: Settings, ours: Ours, trust: Trust, authenticator: Authenticator, location: Location
+        self,
+        settings: Settings,
+        ours: Ours,
+        trust: Trust,
+        authenticator: Authenticator,
+        location: Location,
+        algorithms: Callable[[Listener], Sequence[str] | None],
     ) -> None:
+        """``algorithms``: what a listener offers; None: what the authenticator offers everywhere."""
         self._settings = settings
         self._ours = ours
         self._trust = trust
         self._authenticator = authenticator
         self._location = location
+        self._algorithms = algorithms
 
     def arrival(self, request: Request, source: Flow, answers_to: Flow) -> Arrival:
         """``request`` with what its source alone tells."""
@@ -88,6 +98,7 @@ class Admission:
             proxy,
             address=None if arrival.trusted else flow.peer[0],
             established=self._established(flow, realm),
+            algorithms=self._algorithms(flow.listener),
         )
         try:
             # A name that needs escapes in a URI is its own spelling: "%61lice" is not alice.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -10,7 +10,7 @@ from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.trust import Trust
 from oversip_tw.auth.users import Users
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Clock, Connector, Flow, Log, Lookups, NewId, Target
+from oversip_tw.interfaces import Clock, Connector, Flow, Listener, Log, Lookups, NewId, Target
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.outbound.token import Tokens
@@ -24,7 +24,6 @@ from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change
 from oversip_tw.registrar.registrar import Registrar
-from oversip_tw.resolve import settings as resolve
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.element import Element
@@ -59,6 +58,10 @@ class Surroundings:
     hooks: Hooks = field(default_factory=Hooks)
 
 
+def _as_everywhere(listener: Listener) -> Sequence[str] | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an element can be told; each room's settings are its own."""
@@ -76,8 +79,9 @@ class Settings:
     proxy: proxy.Settings = field(default_factory=proxy.Settings)
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
-    resolve: resolve.Settings = field(default_factory=resolve.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    #: the digest algorithms that a listener offers; None: those of ``authentication``
+    algorithms: Callable[[Listener], Sequence[str] | None] = _as_everywhere
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
     nonces: nonce.Settings = field(default_factory=nonce.Settings)
     floods: floods.Settings = field(default_factory=floods.Settings)
@@ -105,7 +109,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         wheel=wheel,
         flows=given.flows,
         connector=given.connector,
-        resolver=Resolver(given.lookups, given.chance, given.clock, settings.resolve),
+        resolver=Resolver(given.lookups, given.chance, given.clock),
         location=bindings,
         waiting=waits,
         calls=Calls(given.clock, log),
@@ -118,7 +122,9 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     secret = settings.keys[0]
     return Element(
         core=core,
-        admission=Admission(settings.proxy, ours, settings.trust, _authenticator(given, settings), bindings),
+        admission=Admission(
+            settings.proxy, ours, settings.trust, _authenticator(given, settings), bindings, settings.algorithms
+        ),
         registrar=Registrar(
             bindings,
             settings.registrar,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
@@ -11,6 +9,7 @@ from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
+from oversip_tw.resolve import settings as resolve
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -169,12 +168,31 @@ def routing(config: Config) -> proxy.Settings:
         domains=config.domains,
         outbound=config.auth.outbound,
         inbound=config.auth.inbound,
-        next_hops=tuple(proxy.NextHop(frozenset(route.domains), Uri.parse(route.next_hop)) for route in config.route),
+        next_hops=tuple(
+            proxy.NextHop(frozenset(route.domains), Uri.parse(route.next_hop), profile(config, route.profile))
+            for route in config.route
+        ),
         max_breadth=config.limits.max_breadth,
         timer_c=config.timers.timer_c,
-        failover=_default_profile(config).get("failover", 4.0),
+        profile=profile(config, None),
     )
 
 
-def _default_profile(config: Config) -> Mapping[str, float]:
-    return next(({"failover": each.failover} for each in config.profile if each.name == "default"), {})
+def profile(config: Config, name: str | None) -> proxy.Profile:
+    """The profile of that name; None is the one named "default", which need not be written."""
+    given = next((each for each in config.profile if each.name == (name or "default")), None)
+    if given is None:
+        return proxy.Profile(timers=timers(config))
+    times = config.timers
+    return proxy.Profile(
+        resolve=resolve.Settings(
+            transports=given.transports,
+            families=given.families,
+            naptr=given.naptr,
+            srv=given.srv,
+            prefer_tcp=given.prefer_tcp,
+            udp_max=given.udp_max,
+        ),
+        timers=Timers(t1=times.t1, t2=times.t2, t4=times.t4, b=given.timer_b, f=given.timer_f),
+        failover=given.failover,
+    )
