@@ -126,7 +126,7 @@ class MemoryLocation:
     def by_contact(self, uri: Uri) -> Sequence[Binding]:
         keys = self._places.get(_place(uri.text))
         if keys is None:
-            return ()
+            return []
         bare = _bare(uri)
         found = self._live([self._keys[key] for key in keys])
         return [binding for binding in found if _bare(binding.target).equivalent(bare)]

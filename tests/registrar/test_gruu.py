@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial import unittest
+
+from oversip_tw.registrar.gruu import named_instance, pub_gruu, same_instance, without_instance
+from oversip_tw.sip.uri import Uri
 from tests.registrar.phones import ALICE, DOMAIN, OTHER_UUID, UUID, Phone, RegistrarCase, contacts
 
 
@@ -60,8 +66,8 @@ class Gruus(RegistrarCase):
         self.register(phone.register(), flow)
         self.disconnect(flow)
         self.assertEqual(self.bindings(), [])
-        answer = self.register(phone.register(contacts=[f"<sip:alice@{DOMAIN};gr={UUID}>{phone.params}"]), self.connect())
-        self.assertEqual(contacts(answer), [phone.contact])
+        again = phone.register(contacts=[f"<sip:alice@{DOMAIN};gr={UUID}>{phone.params}"])
+        self.assertEqual(contacts(self.register(again, self.connect())), [phone.contact])
 
     def test_gruu_of_nobody(self) -> None:
         """A GRUU of the user that names no known instance is 403, one that names two of them too."""
@@ -73,3 +79,31 @@ class Gruus(RegistrarCase):
         ):
             self.assertEqual(self.refused(Phone().register(contacts=[text]), self.connect()).status, 403, text)
         self.assertEqual(self.register(Phone().register(0, contacts=[f"<sip:alice@{DOMAIN};gr=x>"])).status, 200)
+
+
+class Spelling(unittest.SynchronousTestCase):
+    """Instances inside URIs."""
+
+    @given(st.text(min_size=1, max_size=30).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text)))
+    @settings(max_examples=100, deadline=None)
+    def test_round_trip(self, instance: str) -> None:
+        """Whatever an instance is called, its GRUU is a URI that names it."""
+        uri = Uri.parse(pub_gruu("sip:alice@example.com", instance))
+        self.assertEqual(named_instance(uri), instance)
+        self.assertEqual(uri.aor, ALICE)
+
+    def test_named(self) -> None:
+        """No gr is no GRUU; a gr without value names nobody."""
+        self.assertIsNone(named_instance(Uri.parse("sip:alice@example.com")))
+        self.assertEqual(named_instance(Uri.parse("sip:alice@example.com;gr")), "")
+
+    def test_same(self) -> None:
+        """UUIDs in any letter case, other URNs to the letter; none is the same as none."""
+        self.assertTrue(same_instance(UUID, UUID.upper()))
+        self.assertFalse(same_instance("urn:imei:a", "urn:imei:A"))
+        self.assertFalse(same_instance(None, None))
+
+    def test_base(self) -> None:
+        """A GRUU keeps scheme and user of the To, and drops port and parameters."""
+        self.assertEqual(without_instance(Uri.parse("sips:A%6c@Example.com:5061;x=y")), "sips:A%6c@example.com")
+        self.assertEqual(without_instance(Uri.parse("sip:a@[::1]")), "sip:a@[::1]")
