@@ -14,7 +14,7 @@ from oversip_tw.transport.listener import TRANSPORTS, BoundListener, ListenError
 from oversip_tw.transport.port import listen_tcp
 from oversip_tw.transport.stream import StreamFactory, Streams
 from oversip_tw.transport.tls import HTTP, CertificateError, ServerTls, TlsFactory
-from oversip_tw.transport.udp import Admit, TwistedUdp, UdpReader, udp_listener
+from oversip_tw.transport.udp import TwistedUdp, UdpReader, udp_listener
 
 #: Makes the Twisted factory of a ws or wss listener; for wss, TLS is put around what it builds.
 WebSocketFactory = Callable[[BoundListener], IProtocolFactory]
@@ -24,17 +24,13 @@ _LOOK = 0.1
 
 
 class Listeners:
-    """Opens listeners and keeps them. ``bound`` and ``udp`` are living lists, in the order of opening.
+    """Opens listeners and keeps them. ``bound`` and ``udp`` are living lists, in the order of opening."""
 
-    ``admit`` says whether a UDP keep-alive or STUN request is answered (flood bucket).
-    """
-
-    def __init__(self, reactor: Any, streams: Streams, admit: Admit = lambda peer: True) -> None:
+    def __init__(self, reactor: Any, streams: Streams) -> None:
         self.bound: list[BoundListener] = []
         self.udp: list[UdpReader | TwistedUdp] = []
         self._reactor = reactor
         self._streams = streams
-        self._admit = admit
         self._ports: list[Any] = []
         self._tls: list[ServerTls] = []
         streams.flows.serve_udp(self._udp_flow)
@@ -60,7 +56,8 @@ class Listeners:
         return listener
 
     def _open_udp(self, spec: ListenerSpec) -> BoundListener:
-        port = udp_listener(self._reactor, spec, self._streams.receiver, self._streams.log, self._admit)
+        streams = self._streams
+        port = udp_listener(self._reactor, spec, streams.receiver, streams.log, lambda flow: streams.admit(flow))
         port.open(self._reactor)
         self.udp.append(port)
         return port.listener

@@ -139,8 +139,18 @@ class _Towards:
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
-        try:
-            ip_address(self._name)
-        except ValueError:
-            connection.set_tlsext_host_name(_domain(self._name).encode("idna"))
+        if name := _server_name(self._name):
+            connection.set_tlsext_host_name(name)
         return connection
+
+
+def _server_name(name: str) -> bytes:
+    """What SNI says for ``name``; b"" for an address, and for what is no domain (whose certificate cannot fit)."""
+    try:
+        ip_address(name)
+    except ValueError:
+        try:
+            return _domain(name).encode("idna")
+        except UnicodeError:
+            pass
+    return b""

@@ -15,7 +15,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from oversip_tw.interfaces import Address, Listener, Log, Receiver
+from oversip_tw.interfaces import Address, Flow, Listener, Log, Receiver
 from oversip_tw.outbound.flow_id import STREAM_OCTETS, stream_id
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.sip.errors import ParseError
@@ -28,6 +28,8 @@ from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.reason import reason_text
 
 PONG = b"\r\n"
+#: TCP's own keep-alive after 120 s of silence, four times at 15 s (the kernel's default is two hours); tcp(7), Linux
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 #: TCP_USER_TIMEOUT (tcp(7)) once a peer's life is doubted, in milliseconds
 _PROBE_PATIENCE = 10_000
 
@@ -56,9 +58,13 @@ class StreamSettings:
 
 
 class Streams:
-    """What all stream connections share. ``limits`` counts those that others open."""
+    """What all stream connections share. ``connections`` counts those that others open.
 
-    __slots__ = ("connections", "flows", "limits", "log", "new_id", "receiver", "settings", "wheel")
+    ``admit`` says whether one more keep-alive on that flow is answered (F3, on UDP too); it and ``receiver`` may be set
+    until the first listener opens.
+    """
+
+    __slots__ = ("admit", "connections", "flows", "limits", "log", "new_id", "receiver", "settings", "wheel")
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class Streams:
         self.settings = settings
         self.limits = limits
         self.connections = connections or ConnectionLimits()
+        self.admit: Callable[[Flow], bool] = lambda flow: True
         self.new_id: Callable[[], bytes] = lambda: stream_id(os.urandom(STREAM_OCTETS))
 
 
@@ -107,6 +114,8 @@ class StreamConnection(Protocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
+        for option, value in _KEEP_ALIVE.items():
+            _set_tcp(self.transport, option, value)
 
     def connectionMade(self) -> None:
         self.set_options()
@@ -127,7 +136,8 @@ class StreamConnection(Protocol):
             for message in self._framer.feed(data):
                 self._begun = False
                 if message is KEEPALIVE:
-                    self.write(PONG)
+                    if self._streams.admit(flow):
+                        self.write(PONG)
                 else:
                     self._receive(message)
                 if flow.closed:
@@ -209,9 +219,7 @@ class StreamConnection(Protocol):
 
     def probe(self) -> None:
         """A CRLF that every SIP stack skips; a peer that does not even acknowledge it on TCP is gone in 10 s."""
-        handle = _socket(self.transport)
-        if handle is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PROBE_PATIENCE)
+        _set_tcp(self.transport, "TCP_USER_TIMEOUT", _PROBE_PATIENCE)
         self.write(PONG)
 
     # the ways a connection ends
@@ -295,8 +303,10 @@ def _address(address: Any) -> Address:
     return str(address.host), int(address.port)
 
 
-def _socket(transport: Any) -> socket.socket | None:
+def _set_tcp(transport: Any, option: str, value: int) -> None:
+    """Set an option of the socket beneath ``transport``, where there is one and the system knows the option."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    return handle if isinstance(handle, socket.socket) else None
+    if isinstance(handle, socket.socket) and hasattr(socket, option):
+        handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -16,14 +16,14 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from oversip_tw.interfaces import Address, Log, Receiver
+from oversip_tw.interfaces import Address, Flow, Log, Receiver
 from oversip_tw.transport import icmp, stun
 from oversip_tw.transport.flow import UdpFlow
 from oversip_tw.transport.listener import BoundListener, ListenError, ListenerSpec
 
 #: (host, port), and for IPv6 flow label and scope behind it
 SocketAddress = tuple[str | int, ...]
-Admit = Callable[[Address], bool]
+Admit = Callable[[Flow], bool]
 
 #: datagrams taken at one go before others get their turn
 DRAIN = 64
@@ -41,11 +41,11 @@ PONG = b"\r\n"
 class UdpListener:
     """Everything about UDP but the socket: what arrives, what leaves, the flows.
 
-    ``admit`` says whether a keep-alive or STUN request from there is answered (flood bucket). ``sendto`` is set by
+    ``admit`` says whether a keep-alive or STUN request on that flow is answered (F3). ``sendto`` is set by
     whoever opens the socket.
     """
 
-    def __init__(self, spec: ListenerSpec, receiver: Receiver, log: Log, admit: Admit = lambda peer: True) -> None:
+    def __init__(self, spec: ListenerSpec, receiver: Receiver, log: Log, admit: Admit = lambda flow: True) -> None:
         self.listener = BoundListener(spec)
         self.sendto: Callable[[bytes, Any], object] = _closed
         #: datagrams that the kernel did not take
@@ -90,7 +90,7 @@ class UdpListener:
             self._keep_alive(PONG, flow)
 
     def _keep_alive(self, answer: bytes | None, flow: UdpFlow) -> None:
-        if answer is not None and self._admit(flow.peer):
+        if answer is not None and self._admit(flow):
             self.keep_alives += 1
             flow.send(answer)
 
@@ -100,6 +100,9 @@ class UdpListener:
             self.sendto(data, address)
         except OSError:
             self._again(data, address)
+        except OverflowError:
+            # A port beyond 65535, whoever wrote it.
+            self.unsent += 1
 
     def _again(self, data: bytes, address: SocketAddress) -> None:
         """An error that came back for an earlier datagram is told to the next one that leaves: that one is tried
@@ -247,7 +250,7 @@ class TwistedUdp(UdpListener, DatagramProtocol):
 
 
 def udp_listener(
-    reactor: Any, spec: ListenerSpec, receiver: Receiver, log: Log, admit: Admit = lambda peer: True
+    reactor: Any, spec: ListenerSpec, receiver: Receiver, log: Log, admit: Admit = lambda flow: True
 ) -> UdpReader | TwistedUdp:
     """The kind of UDP listener that ``reactor`` allows; not open yet."""
     kind = UdpReader if IReactorFDSet.providedBy(reactor) else TwistedUdp

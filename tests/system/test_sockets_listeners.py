@@ -217,7 +217,7 @@ class StreamSocketTests(SocketCase):
         self.assertEqual(self.flows.count, 0)
 
     async def test_ping(self) -> None:
-        """A ping sets the kernel on a dead peer: 10 s without acknowledgement end the connection."""
+        """A ping sets the kernel on a dead peer (10 s without acknowledgement); unasked, it looks after two minutes."""
         sock = self.client(self.open("tcp"))
         await until(lambda: self.receiver.opened, "connection")
         flow: Any = self.receiver.opened[0]
@@ -225,6 +225,7 @@ class StreamSocketTests(SocketCase):
         self.assertEqual(await self.read(sock), b"\r\n")
         handle = flow._wire.transport.getHandle()
         self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 10_000)
+        self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 120)
 
     async def test_K2_descriptors(self) -> None:
         """K2: out of file descriptors, clients wait in the kernel, and are served a second after some are free."""

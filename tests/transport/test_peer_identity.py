@@ -5,7 +5,14 @@ from __future__ import annotations
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.transport.peer_identity import ClientTls, ClientTlsSettings, WrongPeer, check_identity, identities
+from oversip_tw.transport.peer_identity import (
+    ClientTls,
+    ClientTlsSettings,
+    WrongPeer,
+    _server_name,
+    check_identity,
+    identities,
+)
 from oversip_tw.transport.tls import CertificateError
 
 from .certificates import Authority
@@ -63,6 +70,22 @@ class IdentityTests(SynchronousTestCase):
         check_identity(certificate, "2001:db8:0::1")
         self.assertRaises(WrongPeer, check_identity, certificate, "192.0.2.9")
         self.assertRaises(WrongPeer, check_identity, self.certificate(common_name="192.0.2.1"), "192.0.2.1")
+
+
+class ServerNameTests(SynchronousTestCase):
+    """SNI (RFC 6066 §3)."""
+
+    def test_names(self) -> None:
+        """Domains are said, in their ASCII form; addresses and labels that cannot be are not."""
+        for name, said in (
+            ("Example.org.", b"example.org"),
+            ("bücher.example", b"xn--bcher-kva.example"),
+            ("192.0.2.1", b""),
+            ("2001:db8::1", b""),
+            ("x" * 64 + ".example", b""),
+            ("a..b", b""),
+        ):
+            self.assertEqual(_server_name(name), said)
 
 
 class SettingsTests(SynchronousTestCase):

@@ -89,6 +89,19 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(self.wire.taken, b"")
         self.assertEqual(self.room.receiver.data, [OPTIONS])
 
+    def test_F3_keep_alive_flood(self) -> None:
+        """F3: keep-alives beyond the connection's bucket get nothing; messages are not counted there."""
+        left = [2]
+
+        def admit(flow: Flow) -> bool:
+            left[0] -= 1
+            return left[0] >= 0
+
+        self.room.streams.admit = admit
+        self.connection.dataReceived(b"\r\n\r\n" * 10 + OPTIONS)
+        self.assertEqual(self.wire.taken, b"\r\n" * 2)
+        self.assertEqual(self.room.receiver.data, [OPTIONS])
+
     def test_answers(self) -> None:
         """What is sent on the flow is written."""
         self.connection.flow.send(ANSWER)

@@ -74,14 +74,14 @@ class ArrivalTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.receiver = RecordingReceiver()
-        self.asked: list[Address] = []
+        self.asked: list[Flow] = []
         self.udp = UdpListener(SPEC, self.receiver, MemoryLog(), self.admit)
         self.sent = Sent()
         self.udp.sendto = self.sent
         self.admitted = True
 
-    def admit(self, peer: Address) -> bool:
-        self.asked.append(peer)
+    def admit(self, flow: Flow) -> bool:
+        self.asked.append(flow)
         return self.admitted
 
     def test_message(self) -> None:
@@ -126,7 +126,7 @@ class ArrivalTests(SynchronousTestCase):
         self.udp.arrived(b"\r\n\r\n", PEER)
         self.udp.arrived(BINDING, PEER)
         self.assertEqual(self.sent, [])
-        self.assertEqual(self.asked, [PEER, PEER])
+        self.assertEqual([flow.peer for flow in self.asked], [PEER, PEER])
 
     def test_bug(self) -> None:
         """A receiver that raises costs that datagram alone, and a line in the log."""
@@ -208,6 +208,14 @@ class SendTests(SynchronousTestCase):
             port, sent = self.udp_with(number, number)
             port.flow(PEER).send(b"x")
             self.assertEqual((sent, port.unsent), ([], 1))
+
+    def test_no_such_port(self) -> None:
+        """A port that there cannot be is lost like the rest."""
+        port = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            port.sendto = sock.sendto
+            port.write(b"x", ("127.0.0.1", 70000))
+        self.assertEqual(port.unsent, 1)
 
     def test_closed(self) -> None:
         """A flow of a listener that was closed loses what is sent."""
