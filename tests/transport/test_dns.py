@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -166,10 +167,8 @@ class DnsTests(SynchronousTestCase):
 
         def asked(name: str) -> bool:
             self.resolver.asked.clear()
-            try:
+            with suppress(LookupFailed):
                 self.ask(self.lookups.a(name))
-            except LookupFailed:
-                pass
             return self.resolver.asked != []
 
         for name in ("a.org", "b.org", "none.org", "bad.org"):
