@@ -35,7 +35,7 @@ from oversip_tw.transport.listeners import Listeners
 from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError, ServerTls
 from oversip_tw.transport.websocket import WebSocketFactory
-from oversip_tw.web.site import site
+from oversip_tw.web import phone_page
 
 
 class Nobody:
@@ -132,7 +132,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             listener,
             reactor,
             settings.websockets(config, listen),
-            site() if listen.page else None,
+            phone_page() if listen.page else None,
             element.connecting,
             lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
             streams.connections,
