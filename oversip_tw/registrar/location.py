@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from oversip_tw.interfaces import Clock, Delayed
 from oversip_tw.outbound import flow_id as flow_ids
@@ -14,10 +14,9 @@ from oversip_tw.promise import spawn
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.gruu import same_instance
+from oversip_tw.registrar.index import Index
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.uri import Uri
-
-Name = TypeVar("Name")
 
 #: seconds between two looks for what has expired
 SWEEP_INTERVAL = 1.0
@@ -97,8 +96,9 @@ class MemoryLocation:
         self._offset = self._wall() - clock.seconds()
         self._users: dict[str, tuple[Binding, ...]] = {}
         self._keys: dict[bytes, Binding] = {}
-        self._flows: dict[bytes, tuple[bytes, ...]] = {}
-        self._places: dict[str, tuple[bytes, ...]] = {}
+        self._flows: Index[bytes] = Index()
+        #: by user and host of the Contact
+        self._places: Index[str] = Index()
         #: oldest first
         self._ended: dict[bytes, Binding] = {}
         #: keys by the second in which to look whether they have expired
@@ -124,8 +124,8 @@ class MemoryLocation:
         return self._ended.get(key)
 
     def by_contact(self, uri: Uri) -> Sequence[Binding]:
-        keys = self._places.get(_place(uri.text))
-        if keys is None:
+        keys = self._places.find(_place(uri.text))
+        if not keys:
             return []
         bare = _bare(uri)
         found = self._live([self._keys[key] for key in keys])
@@ -136,7 +136,7 @@ class MemoryLocation:
         return max(self._live(found), key=lambda binding: binding.updated_at, default=None)
 
     def by_flow(self, flow_id: bytes) -> Sequence[Binding]:
-        return [self._keys[key] for key in self._flows.get(flow_id, ())]
+        return [self._keys[key] for key in self._flows.find(flow_id)]
 
     def all(self) -> Iterator[Binding]:
         """Every binding that has not ended, user by user."""
@@ -195,20 +195,26 @@ class MemoryLocation:
 
     def _add(self, binding: Binding) -> None:
         key = binding.key
-        self._ended.pop(key, None)
         old = self._keys.get(key)
         others = self._users.get(binding.aor, ())
-        if old is not None:
+        if old is None:
+            self._ended.pop(key, None)
+            self._flows.link(binding.flow_id, key)
+            self._places.link(_place(binding.contact), key)
+        else:
             others = tuple([other for other in others if other is not old])
-            if old.flow_id != binding.flow_id:
-                _unlink(self._flows, old.flow_id, key)
-            if old.contact != binding.contact:
-                _unlink(self._places, _place(old.contact), key)
+            self._move(old, binding)
         self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference)) if others else (binding,)
         self._keys[key] = binding
-        _link(self._flows, binding.flow_id, key)
-        _link(self._places, _place(binding.contact), key)
         self._look_at(binding)
+
+    def _move(self, old: Binding, new: Binding) -> None:
+        if old.flow_id != new.flow_id:
+            self._flows.unlink(old.flow_id, old.key)
+            self._flows.link(new.flow_id, new.key)
+        if old.contact != new.contact:
+            self._places.unlink(_place(old.contact), old.key)
+            self._places.link(_place(new.contact), new.key)
 
     def _look_at(self, binding: Binding) -> None:
         second = int(binding.expires_at) + 1
@@ -225,8 +231,8 @@ class MemoryLocation:
             self._users[old.aor] = others
         else:
             del self._users[old.aor]
-        _unlink(self._flows, old.flow_id, old.key)
-        _unlink(self._places, _place(old.contact), old.key)
+        self._flows.unlink(old.flow_id, old.key)
+        self._places.unlink(_place(old.contact), old.key)
         self._remember(old, now)
 
     def _remember(self, binding: Binding, now: float) -> None:
@@ -320,24 +326,6 @@ class MemoryLocation:
 
 def _preference(binding: Binding) -> tuple[float, float]:
     return (-binding.q, -binding.updated_at)
-
-
-def _link(index: dict[Name, tuple[bytes, ...]], name: Name, key: bytes) -> None:
-    if not name:
-        return
-    keys = index.get(name)
-    if keys is None:
-        index[name] = (key,)
-    elif key not in keys:
-        index[name] = (*keys, key)
-
-
-def _unlink(index: dict[Name, tuple[bytes, ...]], name: Name, key: bytes) -> None:
-    others = tuple([other for other in index.get(name, ()) if other != key])
-    if others:
-        index[name] = others
-    else:
-        index.pop(name, None)
 
 
 def _place(contact: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from oversip_tw.interfaces import Clock, Flow, Flows, NewId
 from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.promise import Promise, spawn
-from oversip_tw.registrar.answer import Answer
+from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import OnChange, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
-from oversip_tw.registrar.gruu import comparable, named_instance, same_instance
+from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
 from oversip_tw.registrar.location import Location
 from oversip_tw.registrar.plan import Plan
 from oversip_tw.registrar.settings import Settings
@@ -34,7 +34,7 @@ def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     """One REGISTER."""
 
@@ -45,6 +45,8 @@ class _Asked:
     secure: bool
     path: tuple[str, ...]
     wishes: Wishes
+    #: it understands GRUUs
+    gruu: bool
 
 
 class Registrar:
@@ -89,10 +91,10 @@ class Registrar:
         one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
         """
         self._check(request)
-        outbound = "outbound" in request.values("Supported")
-        wishes = read_wishes(request, self._settings, outbound)
+        supported = request.values("Supported")
+        wishes = read_wishes(request, self._settings, "outbound" in supported)
         secure = flow is not None and flow.secure
-        asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes)
+        asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes, "gruu" in supported)
         if asked.flow is None:
             _check_first_hop(asked)
         if self._turns.waiting(aor) >= self._settings.queue:
@@ -108,7 +110,8 @@ class Registrar:
             raise SIPError(400, "To Is No SIP URI")
         if user.host not in self._settings.domains:
             raise SIPError(404)
-        unknown = [option for option in request.values("Require") if option.lower() not in OPTIONS]
+        required = request.values("Require")
+        unknown = [option for option in required if option.lower() not in OPTIONS] if required else []
         if unknown:
             raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
 
@@ -123,8 +126,11 @@ class Registrar:
 
     async def _answer(self, asked: _Asked) -> Response:
         bindings = await self._location.bindings(asked.aor)
-        answer = Answer(asked.request, self._settings, self._clock.seconds())
-        headers = answer.headers(bindings, asked.wishes, asked.flow, asked.path)
+        base = without_instance(asked.request.to.uri) if asked.gruu else ""
+        headers = answer_headers(bindings, base, self._clock.seconds())
+        headers += [("Path", hop) for hop in asked.path]
+        if any(wish.reg_id is not None for wish in asked.wishes.contacts):
+            headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)
 
     # -- changing
@@ -149,43 +155,36 @@ class Registrar:
             for binding in bindings:
                 plan.remove(binding)
             return plan
-        template = self._template(asked)
+        now = self._clock.seconds()
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
             if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
                 named = self._named(wish, asked.aor, bindings)
             if named is not None:
-                plan.take(named, self._binding(named, template))
+                plan.take(named, self._binding(named, asked, now))
         plan.make_room(self._settings, self._is_dead)
         return plan
 
-    def _template(self, asked: _Asked) -> Binding:
-        """What all Contacts of one REGISTER have in common."""
-        request = asked.request
+    def _binding(self, wish: Wish, asked: _Asked, now: float) -> Binding:
+        request, text = asked.request, wish.uri.text
+        instance = None if wish.instance is None else comparable(wish.instance)
         return Binding(
             aor=asked.aor,
-            contact="",
-            call_id=request.call_id,
-            cseq=request.cseq,
-            updated_at=self._clock.seconds(),
-            path=asked.path,
-            node=self._node,
-            flow_id=b"" if asked.flow is None else asked.flow.id,
-            user_agent=(request.get("User-Agent") or "")[:MAX_USER_AGENT],
-            secure=asked.secure,
-        )
-
-    def _binding(self, wish: Wish, template: Binding) -> Binding:
-        instance = None if wish.instance is None else comparable(wish.instance)
-        return replace(
-            template,
-            contact=wish.uri.text,
+            contact=text,
             params=wish.params,
             q=wish.q,
             instance=wish.instance,
             reg_id=wish.reg_id,
-            expires_at=template.updated_at + min(wish.expires, self._settings.max_expires),
-            key=binding_key(self._secret, template.aor, instance, wish.reg_id, wish.uri.text),
+            call_id=request.call_id,
+            cseq=request.cseq,
+            expires_at=now + min(wish.expires, self._settings.max_expires),
+            updated_at=now,
+            path=asked.path,
+            node=self._node,
+            flow_id=b"" if asked.flow is None else asked.flow.id,
+            key=binding_key(self._secret, asked.aor, instance, wish.reg_id, text),
+            user_agent=(request.get("User-Agent") or "")[:MAX_USER_AGENT],
+            secure=asked.secure,
         )
 
     def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
