@@ -38,7 +38,8 @@ _PROTOCOL = rf"{_TOKEN}++{_SWS}/{_SWS}{_TOKEN}++{_SWS}/{_SWS}({_TOKEN}++)"
 _SENT_BY = rf"({_HOST}(?:{_SWS}:{_SWS}{_PORT})?+)"
 
 token = re.compile(rf"{_TOKEN}++")
-quoted_string = re.compile(_QUOTED)
+#: a quoted string, or the beginning of one, up to a NUL that is not escaped
+quoted_up_to_nul = re.compile(r'"(?:[^"\\\x00]++|\\.)*+"?+', re.DOTALL)
 gen_value = re.compile(_GEN_VALUE)
 #: groups: host, port
 hostport = re.compile(rf"({_HOST})(?:{_SWS}:{_SWS}({_PORT}))?+")
@@ -62,7 +63,7 @@ generic_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_GEN_VALUE}))
 via_parm = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}((?:{_VIA_PARAM})*+){_SWS}")
 via_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_VIA_VALUE}))?+")
 #: groups: name, value ("" if there is none); a parameter as it usually is, with the ";" behind it
-plain_param = re.compile(r"([a-z]++)(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?+(?:;|$)")
+plain_param = re.compile(r"([a-z]++)(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?+(?:;|\Z)")
 #: the part of a damaged Via that says where an answer may go
 via_start = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}")
 #: a tag in a From or To that is damaged elsewhere
@@ -77,11 +78,10 @@ status_line = re.compile(r"([Ss][Ii][Pp]/[0-9]++\.[0-9]++) ([1-6][0-9]{2}) ([^\x
 #: groups: scheme, the rest
 auth_scheme = re.compile(rf"({_TOKEN}++)(?:{_LWS}(.*+))?+", re.DOTALL)
 #: groups: name, value; one member of a list of auth-params with the comma behind it
-auth_param = re.compile(rf"{_SWS}({_TOKEN}++){_SWS}={_SWS}({_TOKEN}++|{_QUOTED}){_SWS}(?:,|$)")
+auth_param = re.compile(rf"{_SWS}({_TOKEN}++){_SWS}={_SWS}({_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z)")
 #: RFC 9110 §11.2, what Bearer carries
 token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 
-_fold = re.compile(r"[ \t]*+\r\n[ \t]++")
 _quoted_pair = re.compile(r"\\(.)", re.DOTALL)
 _to_be_quoted = re.compile(r'["\\]')
 _marks = re.compile(r'[",<>()\\]')
@@ -92,7 +92,7 @@ _unquotable = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 def unfold(text: str) -> str:
     """A header field value of several lines as one (RFC 3261 §7.3.1)."""
-    return _fold.sub(" ", text) if "\n" in text else text
+    return " ".join([part.strip(" \t") for part in text.split("\r\n")]) if "\n" in text else text
 
 
 def quote(text: str) -> str:

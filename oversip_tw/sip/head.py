@@ -20,11 +20,10 @@ class Head:
 
     __slots__ = ("_above", "_below", "_layout", "_lines")
 
-    def __init__(self, lines: list[str | None], layout: Layout) -> None:
-        self._lines = lines
-        self._layout = layout
-        self._above: list[Line] | None = None
-        self._below: list[Line] | None = None
+    _lines: list[str | None]
+    _layout: Layout
+    _above: list[Line] | None
+    _below: list[Line] | None
 
     def _changed(self, key: str) -> None:
         """Forget what was read from the fields of ``key``."""
@@ -240,8 +239,8 @@ class Head:
     def _copy_head(self, other: Head) -> None:
         other._lines = self._lines.copy()
         other._layout = self._layout
-        other._above = self._above and self._above.copy()
-        other._below = self._below and self._below.copy()
+        other._above = self._above.copy() if self._above else None
+        other._below = self._below.copy() if self._below else None
 
 
 def _started(line: Line) -> tuple[str, str]:

@@ -58,9 +58,9 @@ class Layout:
         #: how many header fields there are
         self.size = len(starts)
         #: key -> lines that have it
-        self.slots: dict[str, tuple[int, ...]] = {}
+        self.slots: dict[str, list[int]] = {}
         for line, key in enumerate(self.keys[1:], 1):
-            self.slots[key] = (*self.slots.get(key, ()), line)
+            self.slots.setdefault(key, []).append(line)
         # The first line of what every message needs, 0 if there is none; and how many of what is limited.
         self.via = self._first("via")
         self.from_ = self._first("from")
@@ -76,7 +76,7 @@ class Layout:
         self.problem = self._problem()
 
     def _first(self, key: str) -> int:
-        return self.slots.get(key, (0,))[0]
+        return self.slots[key][0] if key in self.slots else 0
 
     def _problem(self) -> str:
         for start in self.starts[1:]:

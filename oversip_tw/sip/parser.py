@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from oversip_tw.sip import fields, grammar
@@ -116,12 +116,13 @@ def _check_line_ends(head: str, lines: list[str]) -> None:
 
 def _unfolded(lines: list[str]) -> tuple[list[str], list[str], Layout]:
     """Fields of several lines put together: as they came, as they read, and where they are."""
-    joined = [lines[0]]
+    fields_of_lines = [[lines[0]]]
     for line in lines[1:]:
         if line[:1] in (" ", "\t"):
-            joined[-1] += f"\r\n{line}"
+            fields_of_lines[-1].append(line)
         else:
-            joined.append(line)
+            fields_of_lines.append([line])
+    joined = ["\r\n".join(parts) for parts in fields_of_lines]
     starts = []
     for line in joined[1:]:
         name, colon, _ = line.partition(":")
@@ -132,7 +133,7 @@ def _unfolded(lines: list[str]) -> tuple[list[str], list[str], Layout]:
 def _check_nul(reading: list[str]) -> None:
     """NUL is legal as a quoted pair in a quoted string (RFC 4475, intmeth) and nowhere else."""
     for line in reading:
-        if "\0" in line and "\0" in grammar.quoted_string.sub("", line):
+        if "\0" in line and "\0" in grammar.quoted_up_to_nul.sub("", line):
             raise ParseError("NUL In The Header Section")
 
 
@@ -182,7 +183,7 @@ def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) 
     return cseq
 
 
-def _crowded(reading: list[str], layout: Layout, slots: tuple[int, ...], limit: int) -> bool:
+def _crowded(reading: list[str], layout: Layout, slots: Sequence[int], limit: int) -> bool:
     """Whether the fields in ``slots`` hold more than ``limit`` values."""
     if len(slots) == 1 and "," not in reading[slots[0]]:
         return limit < 1

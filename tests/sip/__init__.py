@@ -1,0 +1,1 @@
+"""SIP text to values and back."""
