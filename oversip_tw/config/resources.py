@@ -98,5 +98,4 @@ class Timers:
         default=300.0, metadata=about("How long a connection that we opened is kept while nothing passes.")
     )
     lookup: Seconds = field(default=4.0, metadata=about("How long a DNS look-up may take, all in all."))
-    hook: Seconds = field(default=5.0, metadata=about("How long a hook may take; the request is answered 500 then."))
     drain: Span = field(default=32.0, metadata=about("How long running transactions may take to finish after SIGTERM."))

@@ -22,6 +22,7 @@ from oversip_tw.config.values import (
     Domain,
     IPAddress,
     NewFile,
+    Port,
     Seconds,
     Span,
     WholeSeconds,
@@ -122,6 +123,16 @@ class Dns:
 
 
 @frozen
+class Admin:
+    """A port for those who run the server: `/health` and `/metrics` (Prometheus). Nobody is asked for a password."""
+
+    address: IPAddress = field(default="127.0.0.1", metadata=about("The address to bind; keep it away from strangers."))
+    port: Port | None = field(
+        default=None, metadata=about("The port; 0 takes a free one. Default: no such port.", 9090)
+    )
+
+
+@frozen
 class Logs:
     """What is written to the log (standard error, or twistd's log)."""
 
@@ -165,6 +176,7 @@ class Config:
     timers: Timers = field(factory=Timers)
     dns: Dns = field(factory=Dns)
     log: Logs = field(factory=Logs)
+    admin: Admin = field(factory=Admin)
 
     def __attrs_post_init__(self) -> None:
         names = [profile.name for profile in self.profile]

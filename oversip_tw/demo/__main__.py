@@ -21,6 +21,7 @@ from oversip_tw.cli.run import run
 from oversip_tw.demo import authority, places
 from oversip_tw.demo.places import Ports, Trouble
 from oversip_tw.store import passwords as stored
+from oversip_tw.web import is_built
 
 #: users of the demo live here: a name that every machine has
 DOMAIN = "localhost"
@@ -104,16 +105,16 @@ def announcement(file: Path, addresses: list[str], ports: Ports, passwords: Mapp
     """What is printed once the server runs."""
     hosts = [f"[{address}]" if ":" in address else address for address in addresses]
     lines = ["", "The phone page:"]
-    if has_page():
+    if is_built():
         lines += [f"  https://{host}:{ports.page}/" for host in ("localhost", *hosts[2:])]
     else:
         lines += ["  not built: needs Node.js 18 or newer with npm (apt install nodejs npm), then make demo again"]
-    lines += ["Users (log in with the name alone):"]
+    lines += ["Users:"]
     for name in USERS:
         command = f".venv/bin/oversip user passwd -c {_short(file)} {name}@{DOMAIN}"
         known = f"(password as shown at the first start; a new one: {command})"
-        lines.append(f"  {name:6} {passwords.get(name) or known}")
-    lines += ["Other phones, as user alice or bob at localhost:"]
+        lines.append(f"  {name}@{DOMAIN}  {passwords.get(name) or known}")
+    lines += [f"Other phones, with {DOMAIN} as their domain, by way of:"]
     lines += [f"  sip:{host}:{ports.sip} (UDP, TCP)   sips:{host}:{ports.tls} (TLS)" for host in hosts]
     lines += [
         f"The browser asks about the certificate once, unless it trusts {_short(file.parent / 'ca.pem')}.",
@@ -121,14 +122,6 @@ def announcement(file: Path, addresses: list[str], ports: Ports, passwords: Mapp
         "",
     ]
     return "\n".join(lines)
-
-
-def has_page() -> bool:
-    """The phone page was bundled."""
-    from oversip_tw import web
-
-    bundle = Path(web.__file__).parent / "static" / "bundle"
-    return bundle.is_dir() and any(bundle.iterdir())
 
 
 def _short(path: Path) -> str:

@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from oversip_tw.auth.networks import Networks
 from oversip_tw.auth.trust import Role, Trust
 from oversip_tw.config import Config, Listen, Mistake
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Address, Flow, Log
+from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
@@ -28,7 +28,7 @@ from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.transaction.wheel import TimerWheel
 from oversip_tw.transport.connector import Connector
-from oversip_tw.transport.dns import DnsLookups
+from oversip_tw.transport.dns import HOSTS_FILE, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.listeners import Listeners
@@ -66,10 +66,16 @@ class Parts:
     location: MemoryLocation
     store: SqliteStore | None
     users: KnownUsers
+    flows: FlowTable
+    streams: Streams
     listeners: Listeners
     connector: Connector
     hooks: Hooks
     from_thread: FromThread
+    #: the digest algorithms that a listener offers
+    offers: dict[Listener, tuple[str, ...]]
+    #: the factories of all WebSocket listeners
+    websockets: list[WebSocketFactory]
     #: makes the factory of a WebSocket listener
     websocket: Callable[[Listen, BoundListener], WebSocketFactory]
 
@@ -85,6 +91,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     users = store.users if store is not None else KnownUsers()
     flows = FlowTable()
     trust = Trust(settings.trusted(config))
+    offers: dict[Listener, tuple[str, ...]] = {}
     streams = _streams(config, reactor, flows, trust, log)
     listeners = Listeners(reactor, streams)
     connector = Connector(reactor, streams, listeners.bound, listeners.udp)
@@ -97,50 +104,65 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             chance=random.random,
             flows=flows,
             connector=connector,
-            lookups=DnsLookups(reactor, servers=config.dns.servers, hosts=config.dns.hosts),
+            lookups=dns_lookups(reactor, config.dns.servers, HOSTS_FILE if config.dns.hosts else None),
             users=users,
             store=store,
             hooks=hooks,
         ),
-        Settings(
-            domains=config.domains,
-            aliases=config.aliases,
-            node=store.secrets("node", 6)[0].hex() if store is not None else secrets.token_hex(6),
-            keys=store.secrets("flows") if store is not None else (os.urandom(32),),
-            trust=trust,
-            limits=settings.message_limits(config),
-            timers=settings.timers(config),
-            transactions=config.limits.transactions,
-            proxy=settings.routing(config),
-            registrar=settings.bindings(config),
-            location=settings.remembering(config),
-            waiting=settings.resuming(config),
-            authentication=settings.challenges(config),
-            nonces=settings.nonces(config),
-            floods=settings.flood_limits(config),
-            trace=config.log.messages,
-        ),
+        _element_settings(config, store, trust, offers),
     )
     # Transports report to the element, which sends by the connector, which shares what transports share.
     streams.receiver = element
     streams.admit = element.pings.admit
 
+    websockets: list[WebSocketFactory] = []
+
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        return WebSocketFactory(
+        factory = WebSocketFactory(
             element,
             flows,
             listener,
             reactor,
             settings.websockets(config, listen),
-            phone_page() if listen.page else None,
+            phone_page(config.domains[0]) if listen.page else None,
             element.connecting,
             lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
             streams.connections,
         )
+        websockets.append(factory)
+        return factory
 
     location = element.core.location
     assert isinstance(location, MemoryLocation)
-    return Parts(config, log, element, location, store, users, listeners, connector, hooks, from_thread, websocket)
+    return Parts(
+        config, log, element, location, store, users, flows, streams, listeners, connector, hooks, from_thread, offers,
+        websockets, websocket,
+    )  # fmt: skip
+
+
+def _element_settings(
+    config: Config, store: SqliteStore | None, trust: Trust, offers: Mapping[Listener, tuple[str, ...]]
+) -> Settings:
+    """What the element is told. Its secrets and its name outlive the process where there is a store."""
+    return Settings(
+        domains=config.domains,
+        aliases=config.aliases,
+        node=store.secrets("node", 6)[0].hex() if store is not None else secrets.token_hex(6),
+        keys=store.secrets("flows") if store is not None else (os.urandom(32),),
+        trust=trust,
+        limits=settings.message_limits(config),
+        timers=settings.timers(config),
+        transactions=config.limits.transactions,
+        proxy=settings.routing(config),
+        registrar=settings.bindings(config),
+        location=settings.remembering(config),
+        waiting=settings.resuming(config),
+        algorithms=offers.get,
+        authentication=settings.challenges(config),
+        nonces=settings.nonces(config),
+        floods=settings.flood_limits(config),
+        trace=config.log.messages,
+    )
 
 
 def mistakes(config: Config) -> list[Mistake]:

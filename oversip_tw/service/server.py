@@ -17,12 +17,14 @@ from twisted.internet.task import deferLater
 from oversip_tw.config import Config
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import settings
+from oversip_tw.service.admin import open_admin
 from oversip_tw.service.bridge import deferred
 from oversip_tw.service.build import Parts, StartUpError, build
 from oversip_tw.service.logs import SafeLog
 from oversip_tw.service.process import on_signal, open_more_files, settle_memory
 from oversip_tw.transport.listener import ListenError
 from oversip_tw.transport.tls import CertificateError
+from oversip_tw.web import is_built
 
 #: seconds between two looks whether the last transaction has ended
 _LOOK = 0.1
@@ -41,6 +43,7 @@ class Server(Service):
         self._announce = announce or _say_ready
         self._undo_signals: list[Callable[[], None]] = []
         self._hurry = False
+        self._admin: Any = None
 
     def startService(self) -> None:
         """Open everything, or raise StartUpError with nothing left open. Blocks while the store is read."""
@@ -50,7 +53,7 @@ class Server(Service):
         try:
             parts.from_thread.wait(parts.location.load())
             self._listen()
-        except (StoreFailed, ListenError) as error:
+        except (StoreFailed, ListenError, StartUpError) as error:
             if parts.store is not None:
                 parts.from_thread.wait(parts.store.close())
             raise StartUpError(str(error)) from None
@@ -71,7 +74,9 @@ class Server(Service):
             for listen in self._config.listen:
                 bound = parts.listeners.open(settings.listener(listen), partial(parts.websocket, listen))
                 parts.element.core.ours.listens(bound)
-        except ListenError:
+                parts.offers[bound] = settings.challenges_of(self._config, listen)
+            self._admin = open_admin(parts, self._reactor)
+        except (ListenError, StartUpError):
             parts.listeners.close_ports()
             raise
 
@@ -86,12 +91,17 @@ class Server(Service):
                 port=bound.port,
                 advertised=f", advertised as {bound.sent_by}" if listen.advertised else "",
             )
+            if listen.page and not is_built():
+                log.warn("the phone page is not built: make page (needs Node.js 18 or newer with npm)")
             if listen.websocket and not listen.page and listen.origins is None:
                 log.warn(
                     "any page of the web may connect to {transport} port {port}: list yours under listen.origins",
                     transport=bound.transport,
                     port=bound.port,
                 )
+        if self._admin is not None:
+            place = self._admin.getHost()
+            log.info("listening: admin {address} port {port}", address=place.host, port=place.port)
         if not len(parts.users):
             log.warn(
                 "no users yet: oversip user add NAME@{domain} (with the same -c FILE as here)",
@@ -127,6 +137,8 @@ class Server(Service):
         await self._drain()
         parts.element.hooking.tell(parts.hooks.on_stop)
         await parts.listeners.stop()
+        if self._admin is not None:
+            await self._admin.stopListening()
         parts.connector.close()
         parts.location.stop()
         if parts.store is not None:

@@ -74,7 +74,6 @@ def websockets(config: Config, listen: Listen) -> websocket.Settings:
         head_size=limits.http_head,
         head_fields=limits.http_headers,
         head_timeout=limits.websocket_handshake,
-        connect_timeout=timers.hook,
         message_size=limits.message,
         frames=limits.frames_per_message,
         control_frames=limits.control_frames,
@@ -181,9 +180,9 @@ def routing(config: Config) -> proxy.Settings:
 def profile(config: Config, name: str | None) -> proxy.Profile:
     """The profile of that name; None is the one named "default", which need not be written."""
     given = next((each for each in config.profile if each.name == (name or "default")), None)
-    if given is None:
-        return proxy.Profile(timers=timers(config))
     times = config.timers
+    if given is None:
+        return proxy.Profile(resolve.Settings(budget=times.lookup), timers(config))
     return proxy.Profile(
         resolve=resolve.Settings(
             transports=given.transports,
@@ -192,6 +191,7 @@ def profile(config: Config, name: str | None) -> proxy.Profile:
             srv=given.srv,
             prefer_tcp=given.prefer_tcp,
             udp_max=given.udp_max,
+            budget=times.lookup,
         ),
         timers=Timers(t1=times.t1, t2=times.t2, t4=times.t4, b=given.timer_b, f=given.timer_f),
         failover=given.failover,

@@ -39,10 +39,10 @@ class Demo(unittest.SynchronousTestCase):
         self.assertEqual(self.make(), 0)
         self.assertEqual(self.make(), 0)
         (_, first), (_, second) = self.runs
-        shown = dict(line.split() for line in first.splitlines() if line.startswith(("  alice ", "  bob ")))
-        self.assertEqual(set(shown), {"alice", "bob"})
-        self.assertNotEqual(shown["alice"], shown["bob"])
-        self.assertNotIn(shown["alice"], second)
+        shown = dict(line.split() for line in first.splitlines() if line.startswith(("  alice@", "  bob@")))
+        self.assertEqual(set(shown), {"alice@localhost", "bob@localhost"})
+        self.assertNotEqual(shown["alice@localhost"], shown["bob@localhost"])
+        self.assertNotIn(shown["alice@localhost"], second)
         self.assertIn("oversip user passwd -c", second)
 
     def test_given_password(self) -> None:
@@ -50,7 +50,7 @@ class Demo(unittest.SynchronousTestCase):
         self.patch(places, "taken", lambda wanted: [])
         self.make()
         self.assertEqual(self.make(DEMO_PASSWORD="secret"), 0)
-        self.assertIn("  alice  secret\n  bob    secret\n", self.runs[1][1])
+        self.assertIn("  alice@localhost  secret\n  bob@localhost  secret\n", self.runs[1][1])
 
     def test_places(self) -> None:
         """Page and WebSocket share one TLS port, SIP lives next to it; every name is in the certificate."""

@@ -1,0 +1,78 @@
+"""What those who run the server may look at: its health, and its numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+
+from oversip_tw.service.build import Parts, StartUpError
+from oversip_tw.web import Health, Metrics, Reading, admin_site
+
+
+def open_admin(parts: Parts, reactor: Any) -> Any:
+    """The port of ``/health`` and ``/metrics``, open; None where none is configured. Raises StartUpError."""
+    wanted = parts.config.admin
+    if wanted.port is None:
+        return None
+
+    def works() -> dict[str, bool]:
+        return {"accepting": not parts.element.draining}
+
+    try:
+        return reactor.listenTCP(
+            wanted.port, admin_site(Health(works), Metrics(readings(parts))), interface=wanted.address
+        )
+    except CannotListenError as error:
+        raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
+
+
+def readings(parts: Parts) -> list[Reading]:
+    """Every number there is, read when it is asked for."""
+    element, core = parts.element, parts.element.core
+    counters, transactions = element.counters, core.transactions
+
+    def gauge(name: str, help: str, value: Any) -> Reading:
+        return Reading(f"oversip_{name}", help, value)
+
+    def count(name: str, help: str, value: Any, labels: tuple[str, ...] = ()) -> Reading:
+        return Reading(f"oversip_{name}", help, value, True, labels)
+
+    return [
+        gauge("bindings", "Bindings of registered phones.", lambda: parts.location.count),
+        gauge("users", "Users in the store.", lambda: len(parts.users)),
+        gauge("transactions", "Transactions that stand.", lambda: transactions.count),
+        gauge("connections", "Connections that others opened.", lambda: parts.streams.connections.count),
+        gauge("websockets", "Open WebSockets.", lambda: sum(each.open for each in parts.websockets)),
+        gauge("next_hop_connections", "Connections to next hops.", lambda: parts.connector.count),
+        gauge("waiting", "Requests that wait for a client to come back.", lambda: core.waiting.count),
+        gauge("timers", "Timers that stand.", lambda: core.wheel.count),
+        count("messages_received", "SIP messages that came in.", lambda: counters.received),
+        count("messages_unreadable", "Messages that were no SIP.", lambda: counters.unreadable),
+        count("messages_absorbed", "Repetitions, ACKs and CANCELs of transactions.", lambda: transactions.absorbed),
+        count("strays", "Responses that belong to nothing.", lambda: counters.strays),
+        count("refused", "Requests refused without a transaction.", lambda: counters.refused),
+        count("overloaded", "Requests refused at the limit of transactions.", lambda: transactions.refused),
+        count("connections_refused", "Connections refused at a limit.", lambda: parts.streams.connections.refused),
+        count(
+            "websockets_accepted", "WebSockets ever opened.", lambda: sum(each.accepted for each in parts.websockets)
+        ),
+        count(
+            "handshakes_refused",
+            "WebSocket handshakes refused, by HTTP status.",
+            lambda: _labelled(each.refusals for each in parts.websockets),
+            ("status",),
+        ),
+        count(
+            "websockets_closed",
+            "WebSockets that we closed, by close code.",
+            lambda: _labelled(each.closes for each in parts.websockets),
+            ("code",),
+        ),
+    ]
+
+
+def _labelled(counters: Any) -> dict[tuple[str, ...], float]:
+    total: Counter[int] = sum(counters, Counter())
+    return {(str(key),): float(number) for key, number in total.items()}
