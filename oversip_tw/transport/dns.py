@@ -7,9 +7,8 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.names import client, dns
+from twisted.names import client, dns, hosts
 from twisted.names.error import DNSNameError
-from twisted.names.hosts import searchFileForAll
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
@@ -35,21 +34,11 @@ NEGATIVE = 10.0
 class DnsLookups:
     """Asks name servers. Names in the hosts file have the addresses given there and no other records."""
 
-    def __init__(
-        self,
-        reactor: Any,
-        servers: Sequence[str] = (),
-        hosts: bool = True,
-        hosts_file: str = HOSTS_FILE,
-        resolv_conf: str = RESOLV_CONF,
-        resolver: client.Resolver | None = None,
-    ) -> None:
-        """``servers``: IP addresses; without any, those of ``resolv_conf``, which is read again when it changes.
-        ``hosts``: read the hosts file. ``resolver`` asks in place of one of our own.
-        ``reactor``: IReactorUDP, IReactorTCP and IReactorTime."""
+    def __init__(self, resolver: client.Resolver, reactor: Any, hosts_file: str | None = HOSTS_FILE) -> None:
+        """``reactor``: IReactorTime. ``hosts_file``: None reads none."""
+        self._resolver = resolver
         self._reactor = reactor
-        self._resolver = resolver or _resolver(reactor, servers, resolv_conf)
-        self._hosts = FilePath(hosts_file) if hosts else None
+        self._hosts = None if hosts_file is None else FilePath(hosts_file)
         self._cache: dict[tuple[int, str], tuple[float, Sequence[Any]]] = {}
 
     async def naptr(self, name: str) -> Sequence[NaptrRecord]:
@@ -87,7 +76,7 @@ class DnsLookups:
     def _in_hosts_file(self, name: str) -> Sequence[str]:
         if self._hosts is None or not name.isascii():
             return []
-        known: list[str] = searchFileForAll(  # type: ignore[no-untyped-call]
+        known: list[str] = hosts.searchFileForAll(  # type: ignore[no-untyped-call]
             self._hosts, name.removesuffix(".").encode("ascii")
         )
         return known
@@ -117,11 +106,16 @@ class DnsLookups:
         return _PATIENCE.get(servers) or (0.9 * LIMIT / max(servers, 1),)
 
 
-def _resolver(reactor: Any, servers: Sequence[str], resolv_conf: str) -> client.Resolver:
+def dns_lookups(
+    reactor: Any, servers: Sequence[str] = (), hosts_file: str | None = HOSTS_FILE, resolv_conf: str = RESOLV_CONF
+) -> DnsLookups:
+    """Look-ups at the name servers with these IP addresses, else at those of ``resolv_conf``, which is read again
+    when it changes. ``reactor``: IReactorUDP, IReactorTCP and IReactorTime."""
     addresses = [(server, dns.PORT) for server in servers]
-    return client.Resolver(  # type: ignore[no-untyped-call]
+    resolver = client.Resolver(  # type: ignore[no-untyped-call]
         None if addresses else resolv_conf, addresses, reactor=reactor
     )
+    return DnsLookups(resolver, reactor, hosts_file)
 
 
 def _failed(answer: Promise[Any], failure: Failure) -> None:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from oversip_tw.interfaces import LookupFailed, NaptrRecord, SrvRecord
 from oversip_tw.promise import Task, spawn
 from oversip_tw.testing import Clock
-from oversip_tw.transport.dns import CACHE_SIZE, LIMIT, NEGATIVE, DnsLookups
+from oversip_tw.transport.dns import CACHE_SIZE, LIMIT, NEGATIVE, DnsLookups, dns_lookups
 
 
 class CannedResolver(client.Resolver):
@@ -51,7 +51,7 @@ class DnsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.resolver = CannedResolver(self.clock)
-        self.lookups = DnsLookups(self.clock, hosts=False, resolver=self.resolver)
+        self.lookups = DnsLookups(self.resolver, self.clock, None)
 
     def begin(self, question: Coroutine[Any, Any, Any]) -> tuple[Task, list[Any]]:
         came: list[Any] = []
@@ -144,7 +144,7 @@ class DnsTests(SynchronousTestCase):
         """However many name servers there are, all are asked before the limit."""
         for servers in (1, 2, 3, 4, 9):
             resolver = CannedResolver(self.clock, servers)
-            self.ask(DnsLookups(self.clock, hosts=False, resolver=resolver).a("example.org"))
+            self.ask(DnsLookups(resolver, self.clock, None).a("example.org"))
             self.assertLess(sum(resolver.patience[0]) * servers, LIMIT)
 
     def test_giving_up_disturbs_nobody(self) -> None:
@@ -195,7 +195,7 @@ class DnsTests(SynchronousTestCase):
         """A name in the hosts file has the addresses given there, and nobody is asked for anything else of it."""
         file = FilePath(self.mktemp())
         file.setContent(b"192.0.2.7 core.local core # ours\n2001:db8::7 CORE.local\n\n192.0.2.8 four.local\n")
-        lookups = DnsLookups(self.clock, hosts_file=file.path, resolver=self.resolver)
+        lookups = DnsLookups(self.resolver, self.clock, file.path)
         self.assertEqual(self.ask(lookups.a("core.local")), ["192.0.2.7"])
         self.assertEqual(self.ask(lookups.aaaa("Core.local.")), ["2001:db8::7"])
         self.assertEqual(self.ask(lookups.aaaa("four.local")), [])
@@ -207,7 +207,7 @@ class DnsTests(SynchronousTestCase):
 
     def test_no_hosts_file(self) -> None:
         """A hosts file that is not there names nobody."""
-        lookups = DnsLookups(self.clock, hosts_file=self.mktemp(), resolver=self.resolver)
+        lookups = DnsLookups(self.resolver, self.clock, self.mktemp())
         self.assertEqual(self.ask(lookups.a("example.org")), [])
 
 
@@ -215,7 +215,7 @@ class BuiltTests(SynchronousTestCase):
     def test_servers(self) -> None:
         """Name servers by address; resolv.conf is not read then."""
         clock = Clock()
-        lookups = DnsLookups(clock, ["192.0.2.53", "2001:db8::53"])
+        lookups = dns_lookups(clock, ["192.0.2.53", "2001:db8::53"])
         self.assertEqual(lookups._resolver.servers, [("192.0.2.53", 53), ("2001:db8::53", 53)])
         self.assertEqual(lookups._patience(), (0.5, 1.2))
         lookups.close()
@@ -226,7 +226,7 @@ class BuiltTests(SynchronousTestCase):
         clock = Clock()
         file = FilePath(self.mktemp())
         file.setContent(b"search example.org\nnameserver 192.0.2.53\n")
-        lookups = DnsLookups(clock, resolv_conf=file.path)
+        lookups = dns_lookups(clock, resolv_conf=file.path)
         self.assertEqual(lookups._resolver.dynServers, [("192.0.2.53", 53)])
         self.assertEqual(len(clock.getDelayedCalls()), 1)
         lookups.close()
