@@ -48,3 +48,26 @@ class Binding:
         """The Contact as Request-URI: without its headers, which nobody but its user may set (RFC 3261 §19.1.5)."""
         uri = Uri.parse(self.contact)
         return uri.replace(headers="") if uri.headers else uri
+
+    def living(self, expires_at: float, lost: bool = False, ended: bool = False) -> Binding:
+        """The same binding with another life; `dataclasses.replace` takes five times as long."""
+        return Binding(
+            self.aor,
+            self.contact,
+            self.params,
+            self.q,
+            self.instance,
+            self.reg_id,
+            self.call_id,
+            self.cseq,
+            expires_at,
+            self.updated_at,
+            self.path,
+            self.node,
+            self.flow_id,
+            self.key,
+            self.user_agent,
+            self.secure,
+            lost,
+            ended,
+        )

@@ -15,7 +15,6 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.registrar.index import Index
-from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.uri import Uri
 
 #: seconds between two looks for what has expired
@@ -120,7 +119,8 @@ class MemoryLocation:
     def by_key(self, key: bytes) -> Binding | None:
         binding = self._keys.get(key)
         if binding is not None:
-            return binding if binding.expires_at > self._clock.seconds() else replace(binding, ended=True)
+            over = binding.expires_at <= self._clock.seconds()
+            return binding.living(binding.expires_at, ended=True) if over else binding
         return self._ended.get(key)
 
     def by_contact(self, uri: Uri) -> Sequence[Binding]:
@@ -189,7 +189,7 @@ class MemoryLocation:
         if binding.ended or binding.expires_at <= now:
             self._remember(binding, now)
         elif flow_ids.is_stream(binding.flow_id):
-            self._add(replace(binding, lost=True, expires_at=min(binding.expires_at, now + self._settings.lost_for)))
+            self._add(binding.living(min(binding.expires_at, now + self._settings.lost_for), lost=True))
         else:
             self._add(binding)
 
@@ -237,7 +237,7 @@ class MemoryLocation:
 
     def _remember(self, binding: Binding, now: float) -> None:
         self._ended.pop(binding.key, None)  # so that it goes to the end of the line
-        self._ended[binding.key] = replace(binding, ended=True, expires_at=min(binding.expires_at, now))
+        self._ended[binding.key] = binding.living(min(binding.expires_at, now), ended=True)
 
     # -- sweeping
 
@@ -334,10 +334,7 @@ def _place(contact: str) -> str:
     if plain is not None:
         host = plain[2].lower()
         return host if plain[1] is None else f"{plain[1]}@{host}"
-    try:
-        return Uri.parse(contact).aor.partition(":")[2]
-    except ParseError:
-        return contact
+    return Uri.parse(contact).aor.partition(":")[2]
 
 
 def _bare(uri: Uri) -> Uri:

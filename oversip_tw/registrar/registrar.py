@@ -243,9 +243,8 @@ class Registrar:
         for binding in plan.displaced:
             self._ask_whether_alive(binding, flow)
         if flow is not None:
-            for binding in plan.put.values():
-                if binding.flow_id:
-                    self._came_back(binding.key, flow)
+            for key in plan.put:
+                self._came_back(key, flow)
 
     def _ask_whether_alive(self, superseded: Binding, flow: Flow | None) -> None:
         """An old connection of a phone that came back on another is pinged, not closed: dialogs may still use it."""

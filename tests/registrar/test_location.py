@@ -172,6 +172,8 @@ class Sweeping(LocationCase):
         self.put(binding(1, expires_at=60.0))
         self.clock.pump([1.0] * 62)
         self.assertEqual(self.location.count, 0)
+        self.clock.pump([1.0] * 540)
+        self.assertEqual((self.location._due, self.location._looks), ({}, {}))
 
     def test_many_at_once(self) -> None:
         """Thousands that expire together are ended a thousand at a time, with pauses."""
@@ -272,8 +274,9 @@ class WallClock(LocationCase):
             self.assertTrue(known.ended)
 
     def test_no_store(self) -> None:
-        """Without a store everything works, for as long as the process."""
-        self.location = MemoryLocation(self.clock)
+        """Without a store everything works, for as long as the process; who sets the clock is no matter."""
+        self.location = MemoryLocation(self.clock, lambda: self.wall + self.clock.seconds())
+        self.wall += 1000
         outcome(self.location.load())
         self.put(binding(1))
         self.location.start()

@@ -140,6 +140,13 @@ class Working(unittest.SynchronousTestCase):
         self.assertIsInstance(wrong.error, StoreFailed)
         self.reactor.until(self.insert(1))
 
+    def test_database_gone(self) -> None:
+        """Whatever happens to the database, every job has its answer."""
+        for _ in range(2):
+            wrong = Outcome(self.worker.write(lambda database: database.close()))
+            self.reactor.until(wrong)
+            self.assertIsInstance(wrong.error, StoreFailed)
+
     def test_too_slow(self) -> None:
         """When the disk hangs, so many may wait, and whoever comes next hears so at once."""
         self.patch(module, "BACKLOG", 3)
