@@ -1,0 +1,208 @@
+"""Kamailio, as a peer of ours and as what we are measured beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .certificates import authority
+from .processes import Child, Folder, free_port, program
+from .sockets import answers_options
+
+_MODULES = "kex corex tm tmx sl rr pv maxfwd textops siputils xlog ctl"
+
+_HEAD = """#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children={children}
+tcp_children={children}
+auto_aliases=no
+mlock_pages=no
+dns_cache_init=no
+tcp_accept_no_cl=yes
+tcp_rd_buf_size=131072
+tcp_connection_lifetime=3600
+{listens}
+{head}
+{loads}
+modparam("ctl", "binrpc", "unix:{folder}/ctl")
+"""
+
+
+class Kamailio:
+    """One Kamailio with a script; ``listens`` are its listen= lines, the first of them UDP."""
+
+    def __init__(
+        self,
+        script: str,
+        listens: Sequence[str],
+        modules: str = "",
+        head: str = "",
+        children: int = 1,
+        shared: int = 512,
+    ) -> None:
+        folder = Folder("kamailio")
+        loads = "\n".join(f'loadmodule "{name}.so"' for name in f"{_MODULES} {modules}".split())
+        lines = "\n".join(f"listen={each}" for each in listens)
+        begin = _HEAD.format(children=children, listens=lines, head=head, loads=loads, folder=folder.path)
+        path = folder.write("kamailio.cfg", begin + script)
+        command = [program("kamailio"), "-DD", "-E", "-Y", str(folder.path), "-f", str(path), "-M", "16"]
+        # tlsf: the allocator kindest to it once many transactions linger
+        self.child = Child("kamailio", [*command, "-m", str(shared), "-x", "tlsf", "-X", "tlsf"], folder)
+        _, address, port = listens[0].split(":")
+        answers_options(address, int(port), self.child)
+
+    def stop(self) -> None:
+        """End it."""
+        self.child.stop()
+
+
+_OPTIONS = """
+    if (is_method("OPTIONS") && $rU == $null) {
+        sl_send_reply("200", "OK");
+        exit;
+    }
+"""
+
+_PEER = """
+request_route {
+""" + _OPTIONS + """
+    if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) t_relay();
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route()) t_relay();
+        else if (!is_method("ACK")) sl_send_reply("404", "Not here");
+        else if (t_check_trans()) t_relay();
+        exit;
+    }
+    t_check_trans();
+    if (is_method("INVITE|SUBSCRIBE|REFER")) record_route();
+    if ($rd == "@DOMAIN@") $du = "sip:@OURS@";
+    else $du = "sip:@BEHIND@";
+    t_relay();
+}
+"""
+
+
+class Peer(Kamailio):
+    """A proxy beside ours: what is for ``domain`` goes to ``ours``, the rest to ``behind``.
+
+    Both are "address:port", with ";transport=tcp" where that is meant.
+    """
+
+    def __init__(self, domain: str, ours: str, behind: str, address: str, port: int) -> None:
+        script = _PEER.replace("@DOMAIN@", domain).replace("@OURS@", ours).replace("@BEHIND@", behind)
+        super().__init__(script, [f"udp:{address}:{port}", f"tcp:{address}:{port}"])
+
+
+_REGISTRAR = """
+modparam("registrar", "method_filtering", 0)
+modparam("registrar", "max_contacts", 10)
+modparam("registrar", "use_path", 1)
+modparam("registrar|nathelper", "received_avp", "$avp(received)")
+modparam("usrloc", "db_mode", 0)
+modparam("usrloc", "handle_lost_tcp", 1)
+modparam("usrloc", "timer_interval", 5)
+modparam("rr", "enable_double_rr", 1)
+modparam("htable", "htable", "users=>size=12;")
+modparam("websocket", "keepalive_mechanism", 0)
+event_route[htable:mod-init] {
+    $sht(users=>none) = "none";
+@USERS@
+}
+request_route {
+""" + _OPTIONS + """
+    if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+    force_rport();
+    if ($proto =~ "^ws") {
+        if (is_method("REGISTER")) fix_nated_register();
+        else if (!add_contact_alias()) { sl_reply_error(); exit; }
+    }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) { route(RELAY); }
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route()) {
+            if ($du == "") handle_ruri_alias();
+            if (is_method("NOTIFY|REFER")) record_route();
+            route(RELAY);
+        } else if (is_method("ACK")) {
+            if (t_check_trans()) route(RELAY);
+        } else sl_send_reply("404", "Not here");
+        exit;
+    }
+    t_check_trans();
+    if (is_method("REGISTER")) {
+        if (@AUTH@) {
+            if (!pv_www_authenticate("$td", "$sht(users=>$fU)", "0")) { www_challenge("$td", "1"); exit; }
+        }
+        if (!save("location")) sl_reply_error();
+        exit;
+    }
+    if (@AUTH@ && $fd == "@DOMAIN@") {
+        if (!pv_proxy_authenticate("$fd", "$sht(users=>$fU)", "0")) { proxy_challenge("$fd", "1"); exit; }
+        consume_credentials();
+    }
+    record_route();
+    if ($rd != "@DOMAIN@" && $rd != "127.0.0.1") { sl_send_reply("403", "Forbidden"); exit; }
+    if (!lookup("location")) {
+        if ($sht(users=>$rU) == $null) sl_send_reply("404", "Not Found");
+        else sl_send_reply("480", "Temporarily Unavailable");
+        exit;
+    }
+    route(RELAY);
+}
+route[RELAY] {
+    t_on_reply("REPLY");
+    if (!t_relay()) sl_reply_error();
+    exit;
+}
+onreply_route[REPLY] {
+    if ($proto =~ "^ws") add_contact_alias();
+}
+event_route[xhttp:request] {
+    set_reply_close();
+    set_reply_no_connect();
+    if ($hdr(Upgrade) =~ "websocket" && $rm =~ "GET") {
+        ws_handle_handshake();
+        exit;
+    }
+    xhttp_reply("404", "Not Found", "", "");
+}
+"""
+
+
+class Registrar(Kamailio):
+    """A registrar with digest for ``users`` (name to password) on UDP, TCP, WS and WSS.
+
+    Whoever comes from the address ``unchallenged`` is not asked for credentials.
+    """
+
+    def __init__(
+        self, domain: str, users: dict[str, str], children: int = 1, shared: int = 512, unchallenged: str = "0.0.0.0"
+    ) -> None:
+        self.domain = domain
+        self.port, self.ws_port, self.wss_port = free_port(), free_port(), free_port()
+        rows = "\n".join(f'    $sht(users=>{name}) = "{password}";' for name, password in users.items())
+        script = _REGISTRAR.replace("@USERS@", rows).replace("@DOMAIN@", domain)
+        script = script.replace("@AUTH@", f'$si != "{unchallenged}"')
+        chain, key = authority().issue("localhost", "127.0.0.1")
+        tls = 'modparam("tls", "tls_method", "TLSv1.2+")\n'
+        tls += f'modparam("tls", "certificate", "{chain}")\nmodparam("tls", "private_key", "{key}")\n'
+        super().__init__(
+            tls + script,
+            [
+                f"udp:127.0.0.1:{self.port}",
+                f"tcp:127.0.0.1:{self.port}",
+                f"tcp:127.0.0.1:{self.ws_port}",
+                f"tls:127.0.0.1:{self.wss_port}",
+            ],
+            "usrloc registrar auth nathelper htable xhttp websocket outbound tls",
+            f'enable_tls=yes\nalias="{domain}"\n',
+            children,
+            shared,
+        )

@@ -1,0 +1,90 @@
+"""sipp over UDP and TCP registers, calls a browser and is called by one."""
+
+from __future__ import annotations
+
+from .case import SystemCase
+from .phone import JSSIP, SIPJS
+from .processes import poll
+from .sipp import Sipp, called, caller, register
+
+
+class WithSipp(SystemCase):
+    """Requests within the call from both sides; the canned description lets the browser take the call."""
+
+    def sipp(self, scenario: str, transport: str, out_of_call: str = "") -> Sipp:
+        found = Sipp(f"{self.server.address}:{self.server.port}", scenario, transport, out_of_call)
+        self.addCleanup(found.close)
+        return found
+
+    def registers(self, transport: str) -> None:
+        self.sipp(register(self.server.user()), transport).succeeded()
+
+    def test_register_udp(self) -> None:
+        """Challenged by 401, then accepted, over UDP."""
+        self.registers("udp")
+
+    def test_register_tcp(self) -> None:
+        """The same over TCP."""
+        self.registers("tcp")
+
+    def calls(self, transport: str, library: str, sipp_hangs_up: bool) -> None:
+        browser = self.phone(library)
+        sipp = self.sipp(caller(self.server.user(), browser.uri, sipp_hangs_up), transport)
+        at = browser.incoming()
+        browser.answer(at)
+        browser.until_call("established", at)
+        browser.until_info(at, "dtmf", "4")
+        browser.do("dtmf", at, "9")
+        if sipp_hangs_up:
+            browser.until_call("ended", at)
+            self.assertEqual("remote", browser.info(at)["endedBy"])
+        else:
+            poll(lambda: "Signal=9" in sipp.traffic(), 10, "INFO at sipp")
+            browser.do("hangup", at)
+        sipp.succeeded()
+
+    def test_udp_calls_jssip(self) -> None:
+        """sipp over UDP calls JsSIP and hangs up."""
+        self.calls("udp", JSSIP, True)
+
+    def test_udp_calls_sipjs(self) -> None:
+        """sipp over UDP calls SIP.js, which hangs up."""
+        self.calls("udp", SIPJS, False)
+
+    def test_tcp_calls_jssip(self) -> None:
+        """sipp over TCP calls JsSIP, which hangs up."""
+        self.calls("tcp", JSSIP, False)
+
+    def test_tcp_calls_sipjs(self) -> None:
+        """sipp over TCP calls SIP.js and hangs up."""
+        self.calls("tcp", SIPJS, True)
+
+    def called(self, transport: str, library: str, sipp_hangs_up: bool) -> None:
+        user, browser = self.server.user(), self.phone(library)
+        sipp = self.sipp(register(user, 30), transport, called(sipp_hangs_up))
+        poll(lambda: "SIP/2.0 200" in sipp.traffic(), 10, "sipp registered")
+        out = browser.call(user.uri)
+        browser.until_call("established", out)
+        browser.do("dtmf", out, "9")
+        browser.until_info(out, "dtmf", "4")
+        if not sipp_hangs_up:
+            browser.do("hangup", out)
+        browser.until_call("ended", out)
+        self.assertEqual("remote" if sipp_hangs_up else "local", browser.info(out)["endedBy"])
+        poll(lambda: "BYE" in sipp.traffic().rpartition("SIP/2.0 200")[2], 5, "200 to BYE at sipp")
+
+    def test_jssip_calls_udp(self) -> None:
+        """JsSIP calls sipp over UDP, which hangs up."""
+        self.called("udp", JSSIP, True)
+
+    def test_sipjs_calls_udp(self) -> None:
+        """SIP.js calls sipp over UDP and hangs up."""
+        self.called("udp", SIPJS, False)
+
+    def test_jssip_calls_tcp(self) -> None:
+        """JsSIP calls sipp over TCP and hangs up."""
+        self.called("tcp", JSSIP, False)
+
+    def test_sipjs_calls_tcp(self) -> None:
+        """SIP.js calls sipp over TCP, which hangs up."""
+        self.called("tcp", SIPJS, True)
