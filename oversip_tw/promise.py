@@ -8,8 +8,12 @@ leaves in the same call. A coroutine may await a `Promise`, or what has a Deferr
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
+
+#: promises settled within each other before the next one has to wait; each costs some ten frames of the stack
+DEEPEST = 16
 
 T = TypeVar("T")
 Failed = Callable[[BaseException], None]
@@ -17,6 +21,43 @@ Failed = Callable[[BaseException], None]
 
 class Cancelled(BaseException):
     """Thrown into a coroutine whose result nobody wants any more; ``except Exception`` does not catch it."""
+
+
+class _Settling:
+    """Calls those who wait, in the stack of whoever settles the promise. A queue in which each lets in the next would
+    become a stack as deep as the queue is long: from some depth on the calls wait until the outermost is through."""
+
+    __slots__ = ("_depth", "_later")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._later: deque[Callable[[], object]] = deque()
+
+    def call(self, waiting: list[Callable[[], object]]) -> None:
+        if self._depth == DEEPEST:
+            self._later.extend(waiting)
+            return
+        escaped: list[Exception] = []
+        self._depth += 1
+        try:
+            for callback in waiting:
+                self._call(callback, escaped)
+            while self._depth == 1 and self._later:
+                self._call(self._later.popleft(), escaped)
+        finally:
+            self._depth -= 1
+        if escaped:
+            raise escaped[0]
+
+    def _call(self, callback: Callable[[], object], escaped: list[Exception]) -> None:
+        try:
+            callback()
+        except Exception as error:  # whoever comes after it has waited as long
+            escaped.append(error)
+
+
+#: the depth of the one stack there is: promises are settled in the reactor's thread alone
+_settling = _Settling()
 
 
 class Promise(Generic[T]):
@@ -52,15 +93,7 @@ class Promise(Generic[T]):
     def _settle(self) -> None:
         self.done = True
         waiting, self._waiting = self._waiting, []
-        escaped: Exception | None = None
-        for callback in waiting:
-            try:
-                callback()
-            except Exception as error:
-                # Whoever comes after it has waited as long.
-                escaped = escaped or error
-        if escaped is not None:
-            raise escaped
+        _settling.call(waiting)
 
     def __await__(self) -> Generator[Promise[T], None, T]:
         if not self.done:

@@ -83,6 +83,35 @@ class PromiseTests(Tests):
         promise.when_done(lambda: heard.append("late"))
         self.assertEqual(heard, ["after", "late"])
 
+    def test_long_queue(self) -> None:
+        """A queue in which each lets in the next is no deep stack: all get their turn, in order, within one call."""
+        gates: list[Promise[None]] = [Promise() for _ in range(2001)]
+
+        async def link(number: int) -> None:
+            await gates[number]
+            self.got.append(number)
+            gates[number + 1].resolve(None)
+
+        for number in range(2000):
+            spawn(link(number), self.escaped.append)
+        gates[0].resolve(None)
+        self.assertEqual((self.got, self.escaped), (list(range(2000)), []))
+
+    def test_error_far_down(self) -> None:
+        """What a callback raises far down a queue reaches who began it, and does not end the queue."""
+        gates: list[Promise[None]] = [Promise() for _ in range(101)]
+
+        def link(number: int) -> None:
+            self.got.append(number)
+            gates[number + 1].resolve(None)
+            if number == 90:
+                raise ZeroDivisionError
+
+        for number in range(100):
+            gates[number].when_done(lambda number=number: link(number))  # type: ignore[misc]
+        self.assertRaises(ZeroDivisionError, gates[0].resolve, None)
+        self.assertEqual(self.got, list(range(100)))
+
 
 class TaskTests(Tests):
     def test_deferred(self) -> None:
