@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
+    ".json": b"application/json",
     ".svg": b"image/svg+xml",
     ".txt": b"text/plain; charset=utf-8",
 }
@@ -45,21 +47,24 @@ def is_built(directory: Path = STATIC) -> bool:
     return (directory / "bundle" / "phone.js").is_file()
 
 
-def phone_page(directory: Path = STATIC) -> Resource:
+def phone_page(domain: str = "", directory: Path = STATIC) -> Resource:
     """The page and its parts, below ``/``. Without the bundle, a page that says how to get it (503).
 
+    ``domain``: whose users log in with their name alone; "" leaves that to the host of the page's own address.
     What other resources stand on the same port are put beside it with ``putChild``.
     """
     root = _Directory()
     built = is_built(directory)
-    start = _File(directory / ("index.html" if built else "missing.html"), 200 if built else 503)
+    name = "index.html" if built else "missing.html"
+    start = _File((directory / name).read_bytes(), ".html", 200 if built else 503)
     root.putChild(b"", start)
+    root.putChild(b"phone.json", _File(json.dumps({"domain": domain}).encode(), ".json"))
     bundle = _Directory()
     root.putChild(b"bundle", bundle)
     for folder, resource in ((directory, root), (directory / "bundle", bundle)):
         for file in sorted(folder.glob("*.*")):
             if file.suffix in _TYPES and file.name not in ("index.html", "missing.html"):
-                resource.putChild(file.name.encode(), _File(file))
+                resource.putChild(file.name.encode(), _File(file.read_bytes(), file.suffix))
     return root
 
 
@@ -75,14 +80,14 @@ class _File(Resource):
 
     isLeaf = True
 
-    def __init__(self, path: Path, status: int = 200) -> None:
+    def __init__(self, content: bytes, suffix: str, status: int = 200) -> None:
         super().__init__()
         self._status = status
-        self._plain = path.read_bytes()
+        self._plain = content
         # mtime 0: the same file is the same answer on every node
         packed = gzip.compress(self._plain, mtime=0)
         self._packed = packed if len(packed) < len(self._plain) else None
-        self._type = _TYPES[path.suffix]
+        self._type = _TYPES[suffix]
         self._tag = b'"%b"' % hashlib.sha256(self._plain).hexdigest()[:16].encode()
 
     def render_GET(self, request: Request) -> bytes:

@@ -131,9 +131,19 @@ function retryAfter(response: Answer | null): number {
   return Number.parseInt(header ?? "0", 10) || 0;
 }
 
-/** The address that stands in the form, as credentials. A bare name belongs to the host the page came from. */
-export function credentials(address: string, password: string, name: string): Credentials {
-  return { ...split(address, location.hostname), password, name: name.trim() };
+/** The domain that a bare name belongs to: the server says so, else it is the host that the page came from. */
+export async function homeDomain(): Promise<string> {
+  try {
+    const { domain } = (await (await fetch("/phone.json")).json()) as { domain?: string };
+    return domain || location.hostname;
+  } catch {
+    return location.hostname;
+  }
+}
+
+/** The address that stands in the form, as credentials. */
+export function credentials(address: string, domain: string, password: string, name: string): Credentials {
+  return { ...split(address, domain), password, name: name.trim() };
 }
 
 /** Page and WebSocket share host and port, so the browser asks about the certificate once. */

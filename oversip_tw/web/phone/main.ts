@@ -1,3 +1,4 @@
+import { homeDomain } from "./account";
 import type { Credentials } from "./account";
 import { instanceId } from "./instance";
 import { Phone } from "./phone";
@@ -12,7 +13,10 @@ const CREDENTIALS = "credentials";
 class Page {
   private phone: Phone | undefined;
 
-  constructor(private readonly instance: string) {
+  constructor(
+    private readonly instance: string,
+    private readonly domain: string,
+  ) {
     const who = recall<Credentials | null>(CREDENTIALS, null);
     if (who) {
       this.enter(who, undefined);
@@ -22,7 +26,7 @@ class Page {
   }
 
   private ask(problem: string, who?: Credentials): void {
-    const login = new Login((entered) => this.enter(entered, login));
+    const login = new Login(this.domain, (entered) => this.enter(entered, login));
     this.show("login", login.element);
     document.title = "Phone";
     if (who) {
@@ -96,4 +100,4 @@ class Page {
 }
 
 applyTheme();
-void instanceId().then((instance) => new Page(instance));
+void Promise.all([instanceId(), homeDomain()]).then(([instance, domain]) => new Page(instance, domain));

@@ -6,7 +6,7 @@ interface Look {
   icon?: Icon;
   /** what is written on it; without, only the drawing shows and `label` is read out */
   caption?: string;
-  kind?: "go" | "stop" | "quiet" | "round" | "plain";
+  kind?: "go" | "go wide" | "stop" | "quiet" | "round" | "round stop" | "plain";
   testid: string;
 }
 

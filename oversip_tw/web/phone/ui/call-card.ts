@@ -20,6 +20,7 @@ export class CallCard {
   private readonly keypad: Keypad;
   private readonly transfer: HTMLElement;
   private readonly buttons: Record<string, HTMLButtonElement>;
+  private readonly controls: HTMLElement;
   private readonly ticking: number;
 
   constructor(
@@ -36,13 +37,14 @@ export class CallCard {
       (target) => this.attempt(() => phone.calls.consult(call, target)),
     );
     this.buttons = this.makeButtons();
+    this.controls = el("div", { className: "controls" }, ...Object.values(this.buttons));
     this.audio.srcObject = call.remote;
     this.element = el(
       "article",
       { className: "card call", testid: "call" },
       this.stage,
       el("div", { className: "who" }, this.peer, el("div", { className: "line" }, this.status, this.timer)),
-      el("div", { className: "controls" }, ...Object.values(this.buttons)),
+      this.controls,
       this.keypad.element,
       this.transfer,
       this.audio,
@@ -64,8 +66,8 @@ export class CallCard {
       hold: button("Hold", { icon: "hold", kind: "round", testid: "call-hold" }, () => this.toggleHold()),
       keypad: button("Keypad", { icon: "keypad", kind: "round", testid: "call-keypad" }, () => this.toggle("keypad", this.keypad.element)),
       transfer: button("Transfer", { icon: "transfer", kind: "round", testid: "call-transfer" }, () => this.toggle("transfer", this.transfer)),
-      complete: button("Connect the two", { icon: "join", caption: "Connect them", kind: "go", testid: "transfer-complete" }, () => phone.calls.complete(call)),
-      hangUp: button("Hang up", { icon: "hangUp", kind: "round stop" as "stop", testid: "call-hangup" }, () => call.hangUp()),
+      complete: button("Connect the two", { icon: "join", caption: "Connect them", kind: "go wide", testid: "transfer-complete" }, () => phone.calls.complete(call)),
+      hangUp: button("Hang up", { icon: "hangUp", kind: "round stop", testid: "call-hangup" }, () => call.hangUp()),
     };
   }
 
@@ -116,6 +118,7 @@ export class CallCard {
   private drawButtons(): void {
     const { call, buttons } = this;
     const incoming = call.state === "incoming";
+    show(this.controls, call.live);
     for (const name of ["answer", "reject"]) {
       show(buttons[name]!, incoming);
     }

@@ -57,6 +57,11 @@ export class ChatPanel {
     this.draw();
   }
 
+  /** On a wide screen it is in sight without having been chosen. */
+  get visible(): boolean {
+    return this.element.getClientRects().length > 0;
+  }
+
   /** Brings a conversation up, and the cursor into it. */
   open(target: string): void {
     if (target.trim()) {

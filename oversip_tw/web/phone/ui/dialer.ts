@@ -28,7 +28,7 @@ export class Dialer {
         { className: "row" },
         button("Call", { icon: "phone", caption: "Call", kind: "go", testid: "dial-audio" }, () => this.dial(false)),
         button("Video call", { icon: "video", caption: "Video", kind: "go", testid: "dial-video" }, () => this.dial(true)),
-        button("Message", { icon: "chat", caption: "Message", testid: "dial-chat" }, () => openChat(this.target.value)),
+        button("Message", { icon: "chat", testid: "dial-chat" }, () => openChat(this.target.value)),
       ),
     );
     form.addEventListener("submit", (event) => {

@@ -1,7 +1,6 @@
 /** Line drawings on a grid of 24, one or more strokes each. */
 const DRAWINGS = {
   phone: ["M7 3.5h2.2l1.7 4.4-2.1 1.5a12 12 0 0 0 5.8 5.8l1.5-2.1 4.4 1.7V17a3 3 0 0 1-3 3A14.5 14.5 0 0 1 4 6.5a3 3 0 0 1 3-3z"],
-  hangUp: ["M3 14.5c5.4-4.7 12.6-4.7 18 0l-1.9 2.7-3.9-1.3v-2.6a12 12 0 0 0-6.4 0v2.6l-3.9 1.3z"],
   video: ["M4 7.5a1.5 1.5 0 0 1 1.5-1.5h8a1.5 1.5 0 0 1 1.5 1.5v9a1.5 1.5 0 0 1-1.5 1.5h-8a1.5 1.5 0 0 1-1.5-1.5z", "m15 10.5 5-3v9l-5-3"],
   videoOff: ["M4 7.5a1.5 1.5 0 0 1 1.5-1.5h8a1.5 1.5 0 0 1 1.5 1.5v9a1.5 1.5 0 0 1-1.5 1.5h-8a1.5 1.5 0 0 1-1.5-1.5z", "m15 10.5 5-3v9l-5-3", "M3 3l18 18"],
   microphone: ["M12 3.5a2.5 2.5 0 0 1 2.5 2.5v5.5a2.5 2.5 0 0 1-5 0V6A2.5 2.5 0 0 1 12 3.5z", "M6 11a6 6 0 0 0 12 0", "M12 17v3.5"],
@@ -22,17 +21,17 @@ const DRAWINGS = {
   back: ["m14 6-6 6 6 6"],
 } as const;
 
-export type Icon = keyof typeof DRAWINGS;
+export type Icon = keyof typeof DRAWINGS | "hangUp";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A drawing that screen readers pass over: the label stands on the button. */
+/** A drawing that screen readers pass over: the label stands on the button. The style sheet lays down `hangUp`. */
 export function icon(name: Icon): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "icon");
+  svg.setAttribute("class", `icon ${name}`);
   svg.setAttribute("aria-hidden", "true");
-  for (const stroke of DRAWINGS[name]) {
+  for (const stroke of DRAWINGS[name === "hangUp" ? "phone" : name]) {
     const path = document.createElementNS(SVG, "path");
     path.setAttribute("d", stroke);
     svg.append(path);

@@ -8,20 +8,24 @@ import { themeToggle } from "./theme";
 /** The form to log in with. */
 export class Login {
   readonly element: HTMLElement;
-  private readonly address = input("login-aor", "text", "username", "alice@example.com");
+  private readonly address = input("login-aor", "text", "username", "");
   private readonly password = input("login-password", "password", "current-password", "");
   private readonly name = input("login-name", "text", "name", "Alice");
   private readonly submit = el("button", { type: "submit", className: "button go wide", testid: "login-submit" }, "Log in");
   private readonly problem = el("p", { className: "problem", testid: "login-error", hidden: true, attributes: { role: "alert" } });
 
-  constructor(private readonly enter: (who: Credentials) => void) {
+  constructor(
+    private readonly domain: string,
+    private readonly enter: (who: Credentials) => void,
+  ) {
+    this.address.placeholder = `alice or alice@${domain}`;
     const form = el(
       "form",
       { className: "card login", testid: "login-form", noValidate: true },
-      el("div", { className: "logo" }, icon("phone")),
+      el("div", { className: "top" }, el("div", { className: "logo" }, icon("phone")), themeToggle()),
       el("h1", {}, "Phone"),
       el("p", { className: "hint" }, "Calls and messages in this tab."),
-      field("Address", this.address),
+      field("Name or address", this.address),
       field("Password", this.password),
       field("Your name, as others see it", this.name, "optional"),
       this.problem,
@@ -31,7 +35,7 @@ export class Login {
       event.preventDefault();
       this.go();
     });
-    this.element = el("main", { className: "login-page" }, el("div", { className: "corner" }, themeToggle()), form);
+    this.element = el("main", { className: "login-page" }, form);
     this.fail(missing() ?? "");
   }
 
@@ -55,9 +59,9 @@ export class Login {
   }
 
   private go(): void {
-    const who = credentials(this.address.value, this.password.value, this.name.value);
+    const who = credentials(this.address.value, this.domain, this.password.value, this.name.value);
     if (!who.user || !who.domain) {
-      this.fail("Write an address such as alice@example.com");
+      this.fail(`Write your name or address, such as alice@${this.domain}`);
       this.address.focus();
     } else if (!who.password) {
       this.fail("The password is missing");

@@ -9,7 +9,6 @@ import { header } from "./header";
 import { HistoryPanel } from "./history-panel";
 import { Notice } from "./notice";
 import { Tabs } from "./tabs";
-import type { Tab } from "./tabs";
 
 /** The page of somebody who is logged in. */
 export class Shell {
@@ -18,7 +17,7 @@ export class Shell {
   private readonly cards = new Map<Call, CallCard>();
   private readonly calls = el("div", { className: "calls", testid: "calls", attributes: { "aria-label": "Calls" } });
   private readonly tabs: Tabs;
-  private tab: Tab = "phone";
+  private readonly chat: ChatPanel;
 
   constructor(
     private readonly phone: Phone,
@@ -26,6 +25,7 @@ export class Shell {
   ) {
     const complain = (words: string) => this.notice.say(words);
     const chat = new ChatPanel(phone);
+    this.chat = chat;
     const toChat = (target: string) => {
       this.tabs.choose("chat");
       chat.open(target);
@@ -44,7 +44,6 @@ export class Shell {
     );
     this.element = el("div", { className: "shell" });
     this.tabs = new Tabs((tab) => {
-      this.tab = tab;
       this.element.dataset["tab"] = tab;
       this.read();
     });
@@ -83,19 +82,19 @@ export class Shell {
 
   /** A message for a conversation that is open but out of sight is unread all the same. */
   private arrived(peer: string, words: string): void {
-    const { chat } = this.phone;
-    if (this.tab !== "chat" || chat.current !== peer) {
+    const { chat, domain } = this.phone;
+    chat.current ||= peer;
+    if (chat.current === peer && this.chat.visible) {
+      chat.open(peer);
+    } else {
       chat.unread.set(peer, Math.max(1, chat.unread.get(peer) ?? 0));
-      this.notice.say(`${short(peer, this.phone.domain)}: ${words.slice(0, 80)}`);
-    }
-    if (!chat.current) {
-      chat.current = peer;
+      this.notice.say(`${short(peer, domain)}: ${words.slice(0, 80)}`);
     }
   }
 
   private read(): void {
     const { chat } = this.phone;
-    if (this.tab === "chat" && chat.current && chat.unread.has(chat.current)) {
+    if (this.chat.visible && chat.unread.has(chat.current)) {
       chat.open(chat.current);
     }
   }
