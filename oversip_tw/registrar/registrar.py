@@ -226,7 +226,7 @@ class Registrar:
         restored = [
             binding
             for binding in plan.displaced
-            if binding.flow_id != flow.id and binding.expires_at > now and (binding.lost or not self._is_dead(binding))
+            if binding.expires_at > now and (binding.lost or not self._is_dead(binding))
         ]
         keys = {binding.key for binding in restored}
         try:
