@@ -74,7 +74,7 @@ class MemoryLocation:
     """A `Location` that reads from memory and, with a ``store``, writes there first.
 
     ``wall`` (seconds since 1970) is asked only for what is stored. ``failed`` hears what goes wrong behind the scenes.
-    Call `load` and then `start`; `stop` ends the sweeping.
+    Call `load` and then `start`; and `stop` before connections are closed because the server ends.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class MemoryLocation:
         self._looks: dict[bytes, int] = {}
         self._swept = int(clock.seconds()) - 1
         self._sweeping: Delayed | None = None
+        self._stopped = False
 
     # -- reading
 
@@ -165,7 +166,7 @@ class MemoryLocation:
 
     async def flow_lost(self, flow_id: bytes) -> None:
         lost = self.by_flow(flow_id)
-        if not lost:
+        if not lost or self._stopped:
             return
         now = self._clock.seconds()
         for binding in lost:
@@ -243,10 +244,13 @@ class MemoryLocation:
 
     def start(self) -> None:
         """Look for expired bindings from now on, once a second."""
+        self._stopped = False
         self._sweeping = self._clock.callLater(SWEEP_INTERVAL, self._tick)
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop looking. Connections that close from now on, because we do, end nothing: the next process finds their
+        bindings *lost*, and their phones come back to it."""
+        self._stopped = True
         if self._sweeping is not None and self._sweeping.active():
             self._sweeping.cancel()
         self._sweeping = None

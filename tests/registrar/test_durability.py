@@ -283,6 +283,15 @@ class Restart(RegistrarCase):
         self.assertEqual(self.location.by_key(before.key), after)
         self.assertEqual(contacts(self.register(Phone().register(contacts=[]))), [phone.contact])
 
+    def test_orderly_end(self) -> None:
+        """Connections that the server itself closes at its end are lost to the next process, and not over."""
+        flow = self.connect()
+        self.register(Phone().register(), flow)
+        self.location.stop()
+        self.disconnect(flow)
+        self.settle(self.durable)
+        self.assertEqual([binding.lost for binding in self.bindings()], [True])
+
     def test_lost_for_so_long(self) -> None:
         """They are gone after 120 s, or when they would have expired."""
         self.register(Phone().register(), self.connect())
