@@ -29,7 +29,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function icon(name: Icon): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", `icon ${name}`);
+  svg.setAttribute("class", `icon icon-${name}`);
   svg.setAttribute("aria-hidden", "true");
   for (const stroke of DRAWINGS[name === "hangUp" ? "phone" : name]) {
     const path = document.createElementNS(SVG, "path");
