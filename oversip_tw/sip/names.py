@@ -32,6 +32,8 @@ _UNUSUAL = ("Call-ID", "CSeq", "MIME-Version", "Min-SE", "RAck", "RSeq", "SIP-ET
 
 _MEMO = 2048  # spellings
 _keys: dict[str, str] = {}
+#: the same of names known to be tokens
+_legal: dict[str, str] = {}
 _unusual = {name.lower(): name for name in _UNUSUAL}
 
 
@@ -56,9 +58,12 @@ def usual(key: str) -> str:
 
 def checked_key(name: str) -> str:
     """`key` of a name that shall be written. Raises ValueError for what is no token."""
-    known = _keys.get(name)
+    known = _legal.get(name)
     if known is None:
         if grammar.token.fullmatch(name) is None:
             raise ValueError("a header field name is a token")
         known = key(name)
+        if len(_legal) >= _MEMO:
+            _legal.clear()
+        _legal[name] = known
     return known

@@ -135,9 +135,7 @@ def _parse(text: str, start: str) -> Via:
 
 
 def _with_param(text: str, name: str, value: str) -> str:
-    for match in grammar.via_param.finditer(text):
-        if match[1].lower() == name:
-            break
+    match = next(match for match in grammar.via_param.finditer(text) if match[1].lower() == name)
     return f"{text[: match.start()]};{name}={value}{text[match.end() :]}"
 
 

@@ -75,14 +75,14 @@ def read_everything(message: Message) -> None:
 
 
 class Properties(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(messages())
     def test_p14_round_trip(self, data: bytes) -> None:
         """P14: what is right leaves byte for byte as it came, again and again, on every transport."""
         for framing in FRAMINGS:
             self.assertEqual(parse(data, framing=framing).to_bytes(), data)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(messages(), st.lists(_edit, min_size=1, max_size=5))
     def test_p14_edits_leave_other_lines_alone(self, data: bytes, edits: list[tuple[str, str, str]]) -> None:
         """P14: lines whose names nobody named keep their octets and their order."""
@@ -97,7 +97,7 @@ class Properties(SynchronousTestCase):
         )
         self.assertEqual(message.to_bytes().partition(b"\r\n\r\n")[2], data.partition(b"\r\n\r\n")[2])
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(messages(), st.lists(_edit, min_size=1, max_size=5))
     def test_what_is_read_is_what_is_written(self, data: bytes, edits: list[tuple[str, str, str]]) -> None:
         """After any edits the message shows the fields that a reader of its bytes sees."""
@@ -113,7 +113,7 @@ class Properties(SynchronousTestCase):
             self.assertEqual(message.get(name), message.get_all(name)[0] if unfolded else None)
             self.assertEqual(name in message.headers, name in list(message.headers))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(messages(), st.lists(_edit, max_size=4), st.lists(_edit, min_size=1, max_size=4), st.booleans())
     def test_copies_are_islands(
         self, data: bytes, first: list[tuple[str, str, str]], then: list[tuple[str, str, str]], other: bool
@@ -130,7 +130,7 @@ class Properties(SynchronousTestCase):
             edit(changed, *step)
         self.assertEqual(kept.to_bytes(), as_it_was)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.data(), _framing)
     def test_nothing_but_parse_errors(self, data: st.DataObject, framing: Framing) -> None:
         """Mutated messages are read, or refused with ParseError; what is refused can be answered without a slip."""
@@ -145,7 +145,7 @@ class Properties(SynchronousTestCase):
         again = message.to_bytes()
         self.assertEqual(parse(again).to_bytes(), again)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.binary(max_size=200), _framing)
     def test_noise(self, octets: bytes, framing: Framing) -> None:
         """Noise is refused with ParseError too, as it is and behind a line that looks like SIP."""
@@ -156,7 +156,7 @@ class Properties(SynchronousTestCase):
                 if error.request is not None:
                     answer_as_the_server_does(error.request, error)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.sampled_from([INVITE, BYE, OK, KEEPALIVE]), max_size=4), st.data())
     def test_any_split_of_a_stream(self, pieces: list[bytes], data: st.DataObject) -> None:
         """However a stream is cut into reads, the same messages come out of it."""
@@ -169,7 +169,7 @@ class Properties(SynchronousTestCase):
         self.assertEqual(found, pieces)
         self.assertFalse(framer.waiting)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.data(), st.integers(1, 40))
     def test_a_stream_that_breaks(self, data: st.DataObject, size: int) -> None:
         """A mutated stream gives the same messages and ends the same way for any size of reads."""
