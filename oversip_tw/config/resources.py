@@ -95,7 +95,7 @@ class Timers:
     pong: Seconds = field(default=10.0, metadata=about("How long a pong may take; the WebSocket is closed then."))
     connect: Seconds = field(default=4.0, metadata=about("How long a TCP connection to a next hop may take to open."))
     idle: Seconds = field(
-        default=300.0, metadata=about("How long a connection that we opened is kept while nothing passes.")
+        default=120.0, metadata=about("How long a connection that we opened is kept while nothing passes.")
     )
     lookup: Seconds = field(default=4.0, metadata=about("How long a DNS look-up may take, all in all."))
     drain: Span = field(default=32.0, metadata=about("How long running transactions may take to finish after SIGTERM."))

@@ -28,7 +28,7 @@ from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.transaction.wheel import TimerWheel
 from oversip_tw.transport.connector import Connector
-from oversip_tw.transport.dns import HOSTS_FILE, dns_lookups
+from oversip_tw.transport.dns import HOSTS_FILE, DnsLookups, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.listeners import Listeners
@@ -70,6 +70,7 @@ class Parts:
     streams: Streams
     listeners: Listeners
     connector: Connector
+    lookups: DnsLookups
     hooks: Hooks
     from_thread: FromThread
     #: the digest algorithms that a listener offers
@@ -95,6 +96,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     streams = _streams(config, reactor, flows, trust, log)
     listeners = Listeners(reactor, streams)
     connector = Connector(reactor, streams, listeners.bound, listeners.udp)
+    lookups = dns_lookups(reactor, config.dns.servers, HOSTS_FILE if config.dns.hosts else None)
     element = assemble(
         Surroundings(
             clock=reactor,
@@ -104,7 +106,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             chance=random.random,
             flows=flows,
             connector=connector,
-            lookups=dns_lookups(reactor, config.dns.servers, HOSTS_FILE if config.dns.hosts else None),
+            lookups=lookups,
             users=users,
             store=store,
             hooks=hooks,
@@ -135,8 +137,8 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
-        config, log, element, location, store, users, flows, streams, listeners, connector, hooks, from_thread, offers,
-        websockets, websocket,
+        config, log, element, location, store, users, flows, streams, listeners, connector, lookups, hooks, from_thread,
+        offers, websockets, websocket,
     )  # fmt: skip
 
 

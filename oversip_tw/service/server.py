@@ -54,6 +54,7 @@ class Server(Service):
             parts.from_thread.wait(parts.location.load())
             self._listen()
         except (StoreFailed, ListenError, StartUpError) as error:
+            parts.lookups.close()
             if parts.store is not None:
                 parts.from_thread.wait(parts.store.close())
             raise StartUpError(str(error)) from None
@@ -140,9 +141,13 @@ class Server(Service):
         if self._admin is not None:
             await self._admin.stopListening()
         parts.connector.close()
+        parts.lookups.close()
         parts.location.stop()
         if parts.store is not None:
             await parts.store.close()
+        # Nothing is left that they could be for, and in a program around us the reactor runs on.
+        for wheel in (parts.element.core.wheel, parts.streams.wheel):
+            wheel.stop()
         for undo in reversed(self._undo_signals):
             undo()
         self._undo_signals.clear()

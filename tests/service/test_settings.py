@@ -1,0 +1,144 @@
+"""No option is read in vain: each changes what some room is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.trial import unittest
+
+from oversip_tw import config
+from oversip_tw.config import Config, Listen
+from oversip_tw.service import settings
+
+SERVICE = Path(settings.__file__).parent
+
+
+def told(given: Config) -> list[object]:
+    """What all rooms are told."""
+    return [
+        settings.message_limits(given),
+        settings.streams(given),
+        settings.websockets(given, Listen("ws")),
+        settings.timers(given),
+        settings.bindings(given),
+        settings.remembering(given),
+        settings.resuming(given),
+        settings.challenges(given),
+        settings.nonces(given),
+        settings.flood_limits(given),
+        settings.connections(given),
+        settings.routing(given),
+    ]
+
+
+def other(option: attrs.Attribute[Any]) -> object:
+    """Another value than the default."""
+    default = option.default
+    if option.name == "algorithms":
+        return ("SHA-256",)
+    if isinstance(default, tuple):
+        return ("192.0.2.0/24",)
+    if isinstance(default, str):
+        return {"replace": "refuse", "closed": "open", "deny": "open"}[default]
+    return default - 1 if option.name == "default_expires" else default + 1
+
+
+class EveryOption(unittest.SynchronousTestCase):
+    """[limits], [timers], [registrar], [auth]."""
+
+    def check(self, section: str) -> None:
+        given = config.default()
+        before = told(given)
+        source = "".join(file.read_text() for file in SERVICE.glob("*.py") if file.name != "settings.py")
+        for option in attrs.fields(type(getattr(given, section))):
+            changed = attrs.evolve(
+                given, **{section: attrs.evolve(getattr(given, section), **{option.name: other(option)})}
+            )
+            used = f"{section}.{option.name}" in source
+            self.assertTrue(used or told(changed) != before, f"{section}.{option.name} changes nothing")
+
+    def test_limits(self) -> None:
+        """Every limit reaches the room that keeps it."""
+        self.check("limits")
+
+    def test_timers(self) -> None:
+        """Every span reaches the room that waits for it."""
+        self.check("timers")
+
+    def test_registrar(self) -> None:
+        """Every rule of the registrar reaches it."""
+        self.check("registrar")
+
+    def test_auth(self) -> None:
+        """Every rule of authentication reaches its room."""
+        self.check("auth")
+
+
+class Defaults(unittest.SynchronousTestCase):
+    """Without a configuration."""
+
+    def test_rooms_and_configuration_agree(self) -> None:
+        """What a room takes for the usual is what the configuration calls its default."""
+        for each in told(config.default()):
+            if each == settings.routing(config.default()):
+                continue
+            if hasattr(each, "__dataclass_fields__") or attrs.has(type(each)):
+                usual = type(each)()
+                differing = {
+                    name
+                    for name in getattr(each, "__slots__", ())
+                    if name not in ("domains", "__weakref__") and getattr(each, name) != getattr(usual, name)
+                }
+                # programs may come without Origin where no list was written; hooks keep the handshake
+                self.assertEqual(differing - {"allow_missing_origin", "keep_handshake"}, set(), type(each))
+
+
+class Listeners(unittest.SynchronousTestCase):
+    """[[listen]], [[trusted]], [[route]] and [[profile]]."""
+
+    def test_origins(self) -> None:
+        """A page's listener takes that page; a list is a list; without either anybody may come."""
+        given = config.default()
+        for listen, origins, missing in [
+            (Listen("ws", page=True), ("same-origin",), True),
+            (Listen("ws", origins=("https://a.example",)), ("https://a.example",), False),
+            (Listen("ws"), (), True),
+        ]:
+            made = settings.websockets(given, listen)
+            self.assertEqual((made.origins, made.allow_missing_origin), (origins, missing))
+
+    def test_algorithms(self) -> None:
+        """A listener's algorithms stand after the general ones, each once."""
+        given = config.default()
+        self.assertEqual(settings.challenges_of(given, Listen("udp", algorithms=("SHA-256",))), ("MD5", "SHA-256"))
+
+    def test_profiles(self) -> None:
+        """A route has the profile it names, else the one called "default", else the usual one."""
+        text = """
+        [[route]]
+        domains = "a.example"
+        next_hop = "192.0.2.1"
+        profile = "quick"
+        [[route]]
+        domains = "*"
+        next_hop = "192.0.2.2"
+        [[profile]]
+        name = "quick"
+        timer_b = 3
+        transports = ["tcp"]
+        """
+        quick, usual = settings.routing(config.loads(text)).next_hops
+        self.assertEqual((quick.profile.timers.b, quick.profile.resolve.transports), (3.0, ("tcp",)))
+        self.assertEqual((usual.profile.timers.b, usual.profile.resolve.transports), (32.0, ("udp", "tcp", "tls")))
+        patient = settings.routing(config.loads(text + '[[profile]]\nname = "default"\ntimer_b = 60'))
+        self.assertEqual(patient.next_hops[1].profile.timers.b, 60.0)
+        self.assertEqual(patient.profile.timers.b, 60.0)
+
+    def test_trusted(self) -> None:
+        """A trusted peer without transports has those that the room takes for granted."""
+        given = config.loads('[[trusted]]\nnetwork = "192.0.2.1"\nrole = "trunk"')
+        (source,) = settings.trusted(given)
+        self.assertTrue(source.matches("udp", 5060, True))
+        self.assertFalse(source.matches("ws", 5060, True))
