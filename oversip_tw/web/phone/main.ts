@@ -39,6 +39,10 @@ class Page {
 
   /** Logs in. With the form on the screen it stays there until the server has agreed. */
   private enter(who: Credentials, login: Login | undefined): void {
+    if (this.phone) {
+      // Pressed again while the first try still waits for the server.
+      this.dismiss(this.phone);
+    }
     const phone = new Phone(who, this.instance);
     this.phone = phone;
     this.expose(phone);
@@ -63,7 +67,6 @@ class Page {
         login?.fail(problem);
       } else if (state === "retrying" && !inside) {
         login?.fail(problem);
-        login?.wait(true);
       }
     });
     phone.account.start();
