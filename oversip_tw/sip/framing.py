@@ -14,6 +14,7 @@ from oversip_tw.sip.parser import answerable
 KEEPALIVE = b"\r\n\r\n"
 
 _LINE_ENDS = (b"\r", b"\n")
+_halves = re.compile(rb"(?:\n|\r(?!\n|\Z))++").match
 _content_length = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]++|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE
 ).findall
@@ -56,8 +57,9 @@ class StreamFramer:
                 return KEEPALIVE
             if KEEPALIVE.startswith(buffer):
                 return None
-            # Line ends before a start line mean nothing (RFC 3261 §7.5), halves of them neither (RFC 4475, dblreq).
-            del buffer[: 2 if buffer[:2] == b"\r\n" else 1]
+            # Line ends before a start line mean nothing (RFC 3261 §7.5), halves of them neither.
+            halves = _halves(buffer)
+            del buffer[: halves.end() if halves else 2]
         if not self._head and not self._find_head():
             return None
         if len(buffer) < self._length:

@@ -140,6 +140,11 @@ class Head:
     def remove_first(self, name: str) -> str | None:
         """Remove the first value, which need not be all of its field, and return it. Raises ParseError."""
         key = names.key(name)
+        slot = self._plain_slot(key)
+        if slot:
+            line, self._lines[slot] = self._lines[slot] or "", None
+            self._changed(key)
+            return line[self._layout.values[slot] :].strip(" \t")
         field = self._first(key)
         if field is None:
             return None
@@ -154,14 +159,25 @@ class Head:
     def replace_first(self, name: str, value: str) -> None:
         """Put ``value`` in the place of the first value; add a field if there is none. Raises ParseError."""
         key = checked(name, value)
-        field = self._first(key)
-        if field is None:
+        slot = self._plain_slot(key)
+        if slot:
+            self._lines[slot] = f"{self._layout.starts[slot]} {value}"
+        elif (field := self._first(key)) is None:
             self._append((key, value, f"{name}: {value}"))
         else:
             if "," in field:
                 value = ", ".join([value, *split_list(field)[1:]])
             self._replace(key, value)
         self._changed(key)
+
+    def _plain_slot(self, key: str) -> int:
+        """Where the first field of ``key`` stands, if it is one line that came with one value; else 0."""
+        if not self._above:
+            for slot in self._layout.slots.get(key, ()):
+                line = self._lines[slot]
+                if line is not None:
+                    return 0 if "," in line or "\n" in line else slot
+        return 0
 
     def _append(self, line: Line) -> None:
         if self._below is None:

@@ -8,6 +8,8 @@ from oversip_tw.sip.message import Message, Request
 from oversip_tw.sip.parser import parse
 from tests.sip.samples import BYE, INVITE, OK, wire
 
+_ROUTES = ["<sip:token", "<sip:other", "<sip:third", ""]
+
 
 def lines(message: Message) -> list[str]:
     return message.to_bytes().partition(b"\r\n\r\n")[0].decode().split("\r\n")
@@ -101,6 +103,25 @@ class Editing(SynchronousTestCase):
         )
         self.assertEqual(found[1], "<sip:token@proxy.example.com;lr>")
         self.assertFalse(request.has("Route"))
+
+    def test_fields_of_ours_beside_others(self) -> None:
+        """Above and below may stand several names: each edit finds its own."""
+        request = parse(BYE)
+        for name in ("A", "B"):
+            request.prepend(name, "1")
+            request.append(f"{name}-Below", "1")
+        self.assertEqual((request.get("A"), request.get("B-Below"), request.get("C")), ("1", "1", None))
+        request.replace_first("A", "2")
+        request.replace_first("B-Below", "2")
+        request.set("A", "3")
+        request.set("B-Below", "3")
+        self.assertEqual((request.get_all("A"), request.get_all("B-Below")), (["3"], ["3"]))
+        self.assertEqual((request.remove_first("A"), request.remove_first("B-Below")), ("3", "3"))
+        self.assertEqual([(request.remove_first("Route") or "")[:10] for _ in range(4)], _ROUTES)
+        self.assertFalse(request.has("A"))
+        self.assertEqual((request.get("B"), request.get("A-Below")), ("1", "1"))
+        request.append("Route", "<sip:new>")
+        self.assertEqual(request.remove_first("Route"), "<sip:new>")
 
     def test_remove_first_of_an_odd_list(self) -> None:
         """Empty members are no values."""
