@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from .phone import JSSIP, BrowserPhone
-from .processes import poll
+from .processes import poll, witnesses
 from .relay import Relay
 from .server import Server, User
 
@@ -34,6 +34,8 @@ class SystemCase(SynchronousTestCase):
         """Let ``server`` be the one of this test; its log is looked into at the end (figure 34)."""
         self.server = server
         since = server.child.size()
+        witnesses.append(server.testimony)
+        self.addCleanup(witnesses.remove, server.testimony)
         self.addCleanup(lambda: self.assertEqual("", server.errors(since)))
 
     def phone(self, library: str = JSSIP, user: User | None = None, **options: Any) -> BrowserPhone:

@@ -95,7 +95,7 @@ class Peer(Kamailio):
 
     def __init__(self, domain: str, ours: str, behind: str, address: str, port: int) -> None:
         script = _PEER.replace("@DOMAIN@", domain).replace("@OURS@", ours).replace("@BEHIND@", behind)
-        super().__init__(script, [f"udp:{address}:{port}", f"tcp:{address}:{port}"])
+        super().__init__(script, [f"udp:{address}:{port}", f"tcp:{address}:{port}"], head=f"tcp_source_ipv4={address}")
 
 
 _REGISTRAR = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import authority
-from .processes import Child, Folder, free_port, witnesses
+from .processes import Child, Folder, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,6 @@ class Server:
         self.child = Child("oversip", command, self.folder, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"})
         since = self.child.size()
         self.child.expect("ready", 20, since)
-        witnesses.append(self.testimony)
         return self.child
 
     def user(self) -> User:
@@ -153,6 +152,4 @@ class Server:
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
-        if self.testimony in witnesses:
-            witnesses.remove(self.testimony)
         return self.child.stop(40)

@@ -11,8 +11,10 @@ from .sipp import Sipp, called, caller, register
 class WithSipp(SystemCase):
     """Requests within the call from both sides; the canned description lets the browser take the call."""
 
-    def sipp(self, scenario: str, transport: str, out_of_call: str = "") -> Sipp:
-        found = Sipp(f"{self.server.address}:{self.server.port}", scenario, transport, out_of_call)
+    def sipp(self, scenario: str, transport: str, out_of_call: str = "", uri: str = "") -> Sipp:
+        """sipp; its digest is for ``uri``, by default that of a REGISTER (else sipp takes the server's address)."""
+        options = ("-auth_uri", (uri or self.server.domain).removeprefix("sip:"))
+        found = Sipp(f"{self.server.address}:{self.server.port}", scenario, transport, out_of_call, options)
         self.addCleanup(found.close)
         return found
 
@@ -29,7 +31,7 @@ class WithSipp(SystemCase):
 
     def calls(self, transport: str, library: str, sipp_hangs_up: bool) -> None:
         browser = self.phone(library)
-        sipp = self.sipp(caller(self.server.user(), browser.uri, sipp_hangs_up), transport)
+        sipp = self.sipp(caller(self.server.user(), browser.uri, sipp_hangs_up), transport, uri=browser.uri)
         at = browser.incoming()
         browser.answer(at)
         browser.until_call("established", at)

@@ -117,11 +117,21 @@ export class JssipPhone extends Phone {
   }
 
   hold(index) {
-    return this.calls[index].session.hold();
+    return this.reoffer(this.calls[index].session, "hold");
   }
 
   unhold(index) {
-    return this.calls[index].session.unhold();
+    return this.reoffer(this.calls[index].session, "unhold");
+  }
+
+  /** Done when the re-INVITE was answered; an offer still under way is waited for. */
+  async reoffer(session, what) {
+    const end = performance.now() + 8000;
+    while (!session.isReadyToReOffer() && performance.now() < end) await new Promise((go) => setTimeout(go, 50));
+    await new Promise((done, failed) => {
+      setTimeout(() => failed(new Error(`${what}: no answer`)), end - performance.now());
+      if (!session[what]({}, done)) failed(new Error(`${what}: not possible now`));
+    });
   }
 
   dtmf(index, tones) {
