@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,10 @@ for line in lines:
     if status:
         sys.exit(f"{name}: {status}")
 """
+
+
+#: a bug in the log: a traceback, or the line of a request that became 500 by one
+BUG = re.compile(r"Traceback|Unhandled [Ee]rror|failed: .* at \w+/\w+\.py:\d+")
 
 
 @dataclass(frozen=True)
@@ -142,10 +147,8 @@ class Server:
     def errors(self, since: int = 0) -> str:
         """What of its log after byte ``since`` must never be there; "" when all is well."""
         written = self.child.output(since)
-        for word in ("Traceback", "Unhandled error", "Unhandled Error"):
-            place = written.find(word)
-            if place >= 0:
-                return written[max(0, place - 1000) : place + 3000]
+        if (found := BUG.search(written)) is not None:
+            return written[max(0, found.start() - 1000) : found.start() + 3000]
         if not self.child.running:
             return f"the server ended ({self.child.process.returncode}):\n{written[-3000:]}"
         return ""

@@ -55,6 +55,7 @@ class Socket:
     """What the transports have in common: bytes in, messages out."""
 
     transport = ""
+    local: tuple[str, int]
 
     def send(self, data: bytes) -> None:
         """One message."""
@@ -92,7 +93,7 @@ class Udp(Socket):
         self._socket = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(local)
         self._server = server
-        self.local: tuple[str, int] = self._socket.getsockname()[:2]
+        self.local = self._socket.getsockname()[:2]
 
     def send(self, data: bytes) -> None:
         self._socket.sendto(data, self._server)
@@ -118,7 +119,7 @@ class Tcp(Socket):
         if tls is not None:
             self.transport = "TLS"
             self._socket = tls.wrap_socket(self._socket, server_hostname=name)
-        self.local: tuple[str, int] = self._socket.getsockname()[:2]
+        self.local = self._socket.getsockname()[:2]
         self._buffer = b""
         self.closed = False
 
