@@ -81,6 +81,15 @@ class Editing(SynchronousTestCase):
             self.assertEqual(request.get_all("Route"), ["<sip:one>"])
             self.assertEqual(len(request.get_all("X-Other")), len(edits))
 
+    def test_set_after_the_first_field_went(self) -> None:
+        """The place is that of the first field that is left."""
+        request = parse(BYE)
+        request.prepend("A", "1")
+        request.remove_first("Route")
+        request.remove_first("Route")
+        request.set("Route", "<sip:x>")
+        self.assertEqual(lines(request)[3], "Route: <sip:x>")
+
     def test_prepend(self) -> None:
         """Above all others, the newest on top."""
         request = parse(INVITE)
