@@ -69,6 +69,8 @@ class Listener(Protocol):
     port: int
     #: what Via, Record-Route and Path say: "host:port", advertised if so configured, IPv6 in brackets
     sent_by: str
+    #: told of every message before a flow with this listener sends it; None: nobody listens
+    tap: Callable[[bytes, Flow], None] | None
 
 
 class Flow(Protocol):
@@ -180,5 +182,5 @@ class Lookups(Protocol):
     async def aaaa(self, name: str) -> Sequence[str]: ...
 
 
-class LookupFailed(Exception):  # noqa: N818 - RFC 3263 speaks of look-ups that fail
+class LookupFailed(Exception):
     """No name server answered in time, or it answered SERVFAIL."""

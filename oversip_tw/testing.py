@@ -56,6 +56,7 @@ class MemoryListener:
         self.address = address
         self.port = DEFAULT_PORTS[transport] if port is None else port
         self.sent_by = sent_by or f"{_host(address)}:{self.port}"
+        self.tap: Callable[[bytes, Flow], None] | None = None
 
     def __repr__(self) -> str:
         return f"<MemoryListener {self.transport} {self.sent_by}>"
@@ -126,6 +127,8 @@ class MemoryFlow:
 
     def send(self, data: bytes) -> None:
         if not self.closed:
+            if self.listener.tap is not None:
+                self.listener.tap(data, self)
             self.sent.append(data)
 
     def close(self, code: int = 1000, reason: str = "") -> None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
 
 #: 4xx that tell the caller what to do next, and so are of more use than others
 _HELPFUL = (401, 407, 415, 420, 484)
+#: 4xx that only say that one device or way was of no use
+_NOBODY_THERE = (408, 430, 480, 481, 482)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a branch ended: with a response, or (None) with a status of our own."""
+    """How a branch ended: with a response, or (None) with a status and headers of our own."""
 
     status: int
     response: Response | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def of(error: SIPError) -> Outcome:
+        """The branch could not be sent."""
+        return Outcome(error.status, None, error.headers)
 
 
 def best(outcomes: Sequence[Outcome]) -> Outcome:
@@ -33,8 +42,9 @@ def _rank(outcome: Outcome) -> tuple[int, int]:
         return (0, 0)
     if status in _HELPFUL:
         return (4, 0)
-    if status in (408, 430, 480, 481, 482):
-        return (4, 2)
+    if status in _NOBODY_THERE:
+        # A 408 goes last: to a request other than INVITE it would be silence (RFC 4320).
+        return (4, 3 if status == 408 else 2)
     return (status // 100, 1)
 
 

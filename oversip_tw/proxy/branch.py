@@ -9,10 +9,9 @@ from oversip_tw.interfaces import Flow, Running, Target
 from oversip_tw.outbound.waiting import Held
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.way import Way
-from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
-from oversip_tw.transaction.invite_client import InviteClientTransaction
 from oversip_tw.transaction.wheel import Timer
 
 if TYPE_CHECKING:
@@ -21,12 +20,16 @@ if TYPE_CHECKING:
 #: answers of a dead flow or device, after which another flow of the same instance is tried (RFC 5626 §5.3)
 _FLOW_FAILED = (408, 430)
 
+#: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
+ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+
 
 class Branch:
     """A ClientUser. Reports to its context: `provisional`, `success` and, exactly once, `ended`."""
 
     __slots__ = (
         "_calling",
+        "_expired",
         "_failover_timer",
         "_held",
         "_look_up",
@@ -36,7 +39,6 @@ class Branch:
         "context",
         "ended",
         "flow",
-        "ringing",
         "transaction",
         "way",
     )
@@ -46,8 +48,9 @@ class Branch:
         self.way = way
         self.flow: Flow | None = None
         self.transaction: ClientTransaction | None = None
-        self.ringing = False
         self.ended = False
+        #: Timer C has fired: what the CANCEL brings back counts as 408
+        self._expired = False
         self._calling = False
         self._others = list(way.others)
         self._targets: list[Target] = []
@@ -67,11 +70,12 @@ class Branch:
         elif self.way.targets:
             self._try_targets(self.way.targets)
         else:
-            self._look_up = self.context.core.spawn(self._resolve(), self._broke)
+            self._look_up_targets()
 
-    def _start_on_flow(self) -> None:
+    def _start_on_flow(self, failed: Flow | None = None) -> None:
+        """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
         flow = self.context.core.current_flow(self.way.flow_id, self.way.key)
-        if flow is not None:
+        if flow is not None and flow != failed:
             self._send(flow)
         elif self.context.in_dialog and self.way.key:
             self._hold()
@@ -95,12 +99,24 @@ class Branch:
         if not self.ended:
             self._send(flow)
 
+    def _look_up_targets(self) -> None:
+        core = self.context.core
+        try:
+            targets = core.targets_at_once(self.way, self.context.arrival)
+        except SIPError as error:
+            self.end(Outcome.of(error))
+            return
+        if targets is not None:
+            self._try_targets(targets)
+        else:
+            self._look_up = core.spawn(self._resolve(), self._broke)
+
     async def _resolve(self) -> None:
         core = self.context.core
         try:
             targets = await core.targets_of(self.way, self.context.arrival)
         except SIPError as error:
-            self.end(Outcome(error.status))
+            self.end(Outcome.of(error))
             return
         if not self.ended:
             self._try_targets(targets)
@@ -115,12 +131,13 @@ class Branch:
 
     def _next_target(self, otherwise: Outcome) -> None:
         """Try the next target of the look-up (RFC 3263 §4.3), or end with ``otherwise`` when there is none."""
+        self.transaction = None
         while self._targets:
             target = self._targets.pop(0)
             try:
                 flow = self.context.core.connector.flow_to(target)
             except SIPError as error:
-                otherwise = Outcome(error.status)
+                otherwise = Outcome.of(error)
                 continue
             self._send(flow)
             return
@@ -128,6 +145,7 @@ class Branch:
 
     def _next_flow(self, otherwise: Outcome) -> None:
         """Try the next flow of the same instance, or end with ``otherwise`` when there is none."""
+        self.transaction = None
         if self._others and not self.context.cancelled_by_caller:
             other = self._others.pop(0)
             other.loop_hash = self.way.loop_hash
@@ -142,15 +160,14 @@ class Branch:
         try:
             request = core.forwarding.outgoing(context, self.way, flow)
         except SIPError as error:
-            self.end(Outcome(error.status))
+            self.end(Outcome.of(error))
             return
         self.flow = flow
         if context.is_invite:
             self._restart_timer_c()
         profile = self.way.profile or core.settings.profile
-        if (self._targets or (context.is_invite and flow.reliable)) and profile.failover:
+        if (self._targets or (flow.reliable and (context.is_invite or context.in_dialog))) and profile.failover:
             self._failover_timer = core.wheel.after(profile.failover, self._no_sign_of_life)
-        self.transaction = None
         self._calling = True
         transaction = core.transactions.call(request, flow, self, profile.timers, bool(self.way.flow_id))
         if self._calling:
@@ -170,27 +187,53 @@ class Branch:
         """A response came. 2xx to INVITE pass always, also late ones of a target we gave up (§16.7 step 5)."""
         status = response.status
         mine = self._is_mine(transaction)
-        if status == 100 and mine:
-            self._lives()
+        if status == 100:
+            if mine:
+                self._drop_failover_timer()
             return
-        if 200 <= status < 300 and self.context.is_invite:
+        if not self._take_our_via_off(response):
+            if mine and status >= 200:
+                self.end(Outcome(502))
+        elif 200 <= status < 300 and self.context.is_invite:
+            if not mine:
+                self._stop_the_current()
             self._stop_timers()
             self.context.success(self, response)
+        elif not mine or self.ended:
             return
-        if not mine or self.ended:
-            return
-        if status < 200:
-            self._lives()
-            self.ringing = True
-            if self.context.is_invite and status > 100:
-                self._restart_timer_c()
-            self.context.provisional(self, response)
+        elif status < 200:
+            self._rings(response)
         else:
             self._final(response)
 
+    @staticmethod
+    def _take_our_via_off(response: Response) -> bool:
+        """False: there is no Via left to send it by; it was never meant to go further than here."""
+        try:
+            response.remove_first("Via")
+            return response.has("Via")
+        except ParseError:
+            return False
+
+    def _stop_the_current(self) -> None:
+        """A target that was given up has answered: the one that rings now need not."""
+        self._targets.clear()
+        self._others.clear()
+        if self.transaction is not None:
+            self.transaction.cancel(ELSEWHERE)
+
+    def _rings(self, response: Response) -> None:
+        self._drop_failover_timer()
+        if self.context.is_invite:
+            if not self._expired:
+                self._restart_timer_c()
+            self.context.provisional(self, response)
+
     def _final(self, response: Response) -> None:
         outcome = Outcome(response.status, response)
-        if response.status == 503 and self._targets:
+        if self._expired:
+            self.end(Outcome(408))
+        elif response.status == 503 and self._targets:
             self._drop_failover_timer()
             self._next_target(outcome)
         elif response.status in _FLOW_FAILED and self._others:
@@ -199,12 +242,15 @@ class Branch:
             self.end(outcome)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
-        """Timer B or F (§16.9): as if a 408 had come."""
-        if self._is_mine(transaction) and not self.ended:
-            if self._targets:
-                self._next_target(Outcome(408))
-            else:
-                self._next_flow(Outcome(408))
+        """Timer B or F (§16.9): as if a 408 had come; or nothing but silence followed a CANCEL (§9.1)."""
+        if not self._is_mine(transaction) or self.ended:
+            return
+        if self.context.cancelled_by_caller:
+            self.end(Outcome(487))
+        elif self._targets:
+            self._next_target(Outcome(408))
+        else:
+            self._next_flow(Outcome(408))
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The flow is gone, or the next hop cannot be reached."""
@@ -212,11 +258,13 @@ class Branch:
             return
         self.transaction = None
         self._stop_timers()
-        if not self.way.flow_id:
+        if self.context.cancelled_by_caller:
+            self.end(Outcome(487))
+        elif not self.way.flow_id:
             self._next_target(Outcome(503))
-        elif self.context.in_dialog and not self.context.cancelled_by_caller:
+        elif self.context.in_dialog:
             # Sent, unanswered, and the client is gone: it is sent again once that comes back (rules of carry-over).
-            self._start_on_flow()
+            self._start_on_flow(self.flow)
         else:
             self._next_flow(Outcome(430))
 
@@ -228,7 +276,7 @@ class Branch:
             return
         if self.transaction is None:
             self.end(Outcome(487))
-        elif isinstance(self.transaction, InviteClientTransaction):
+        elif self.context.is_invite:
             self._targets.clear()
             self._others.clear()
             self._drop_failover_timer()
@@ -247,9 +295,6 @@ class Branch:
         if look_up is not None and not look_up.done:
             look_up.cancel()
 
-    def _lives(self) -> None:
-        self._drop_failover_timer()
-
     def _no_sign_of_life(self) -> None:
         """Nothing at all came: ask whether the connection lives, or try the next target if there is one."""
         self._failover_timer = None
@@ -260,7 +305,7 @@ class Branch:
                 self.flow.ping()
             return
         silent, self.transaction = self.transaction, None
-        if isinstance(silent, InviteClientTransaction):
+        if silent is not None:
             silent.cancel()
         self._next_target(Outcome(408))
 
@@ -271,11 +316,11 @@ class Branch:
         self._timer_c = core.wheel.after(core.settings.timer_c, self._rang_too_long)
 
     def _rang_too_long(self) -> None:
-        """Timer C (§16.8)."""
+        """Timer C (§16.8): CANCEL. The branch ends with what that brings back; a 2xx that crosses it still counts."""
         self._timer_c = None
-        if isinstance(self.transaction, InviteClientTransaction) and not self.ended:
+        if self.transaction is not None and not self.ended:
+            self._expired = True
             self.transaction.cancel()
-            self.end(Outcome(408))
 
     def _drop_failover_timer(self) -> None:
         if self._failover_timer is not None:

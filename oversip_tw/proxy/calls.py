@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from oversip_tw.interfaces import Clock, Log
 from oversip_tw.sip.message import Request, Response
 
-#: calls remembered at one time; the oldest is forgotten, its end then goes without a duration
+#: calls remembered at one time; the oldest is said to go on when there are more
 MOST_CALLS = 50_000
+
+_REFUSED = "call from {caller} to {callee} ended with {how} after {seconds:.1f} s of ringing"
+_ENDED = "call from {caller} to {callee} ended by {who} after {seconds:.1f} s"
+_FORGOTTEN = "call from {caller} to {callee} goes on unseen after {seconds:.1f} s"
 
 
 @dataclass(slots=True)
@@ -21,12 +25,12 @@ class _Call:
 
 
 class Calls:
-    """The calls that passed here, from INVITE to BYE."""
+    """The calls that passed here, from INVITE to BYE. A call is known by its Call-ID and the tag of its caller."""
 
     def __init__(self, clock: Clock, log: Log) -> None:
         self._clock = clock
         self._log = log
-        self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._calls: OrderedDict[tuple[str, str | None], _Call] = OrderedDict()
 
     @property
     def count(self) -> int:
@@ -34,36 +38,35 @@ class Calls:
         return len(self._calls)
 
     def invited(self, request: Request) -> None:
-        """A first INVITE goes out."""
-        if len(self._calls) >= MOST_CALLS:
-            self._calls.popitem(last=False)
-        self._calls[request.call_id] = _Call(request.from_.uri.aor, request.uri.aor, self._clock.seconds())
+        """A first INVITE was let in. One that comes by again, through another proxy, is the same call."""
+        key = (request.call_id, request.from_tag)
+        if key not in self._calls:
+            if len(self._calls) >= MOST_CALLS:
+                self._say(_FORGOTTEN, self._calls.popitem(last=False)[1])
+            self._calls[key] = _Call(request.from_.uri.aor, request.uri.aor, self._clock.seconds())
 
     def answered(self, request: Request, response: Response) -> None:
-        """The first 2xx to an INVITE."""
-        call = self._calls.get(request.call_id)
+        """A 2xx to an INVITE; the first one counts."""
+        call = self._calls.get((request.call_id, request.from_tag))
         if call is not None and call.answered is None:
             call.answered = self._clock.seconds()
 
-    def refused(self, request: Request, status: int) -> None:
-        """A final response other than 2xx to an INVITE. One in dialog ends nothing."""
-        if request.to_tag is None and (call := self._calls.pop(request.call_id, None)) is not None:
-            self._log.info(
-                "call from {caller} to {callee} ended with {status} after {seconds:.1f} s of ringing",
-                caller=call.caller,
-                callee=call.callee,
-                status=status,
-                seconds=self._clock.seconds() - call.started,
-            )
+    def refused(self, request: Request, how: str) -> None:
+        """A first INVITE came to nothing; ``how``: the status, or that the caller is gone. One in dialog ends none."""
+        if request.to_tag is None:
+            call = self._calls.pop((request.call_id, request.from_tag), None)
+            if call is not None:
+                self._say(_REFUSED, call, how=how)
 
     def ended(self, request: Request) -> None:
-        """A BYE passes."""
-        call = self._calls.pop(request.call_id, None)
-        if call is not None and call.answered is not None:
-            self._log.info(
-                "call from {caller} to {callee} ended by {who} after {seconds:.1f} s",
-                caller=call.caller,
-                callee=call.callee,
-                who=request.from_.uri.aor,
-                seconds=self._clock.seconds() - call.answered,
-            )
+        """A BYE passes, from either side."""
+        call = self._calls.pop((request.call_id, request.from_tag), None)
+        if call is None:
+            call = self._calls.pop((request.call_id, request.to_tag), None)
+        if call is not None:
+            self._say(_ENDED, call, who=request.from_.uri.aor)
+
+    def _say(self, line: str, call: _Call, **fields: str) -> None:
+        since = call.started if call.answered is None else call.answered
+        seconds = self._clock.seconds() - since
+        self._log.info(line, caller=call.caller, callee=call.callee, seconds=seconds, **fields)

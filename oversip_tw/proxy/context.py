@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from oversip_tw.interfaces import Flow, Target
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
-from oversip_tw.proxy.branch import Branch
+from oversip_tw.proxy.branch import ELSEWHERE, Branch
 from oversip_tw.proxy.forwarding import drop_identities
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.record_route import wants_record_route
@@ -20,9 +21,6 @@ from oversip_tw.transaction.server import ServerTransaction
 if TYPE_CHECKING:
     from oversip_tw.proxy.core import Core
 
-#: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
-_ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
-
 
 class ResponseContext:
     """A ServerUser. Forks ``groups`` one after another, the ways within one side by side."""
@@ -33,6 +31,7 @@ class ResponseContext:
         "_groups",
         "_outcomes",
         "_running",
+        "_starting",
         "arrival",
         "breadth",
         "caller_key",
@@ -43,11 +42,20 @@ class ResponseContext:
         "is_invite",
         "record_route",
         "request",
+        "transaction",
     )
 
-    def __init__(self, core: Core, arrival: Arrival, groups: Sequence[Sequence[Way]], caller_key: bytes = b"") -> None:
+    def __init__(
+        self,
+        core: Core,
+        arrival: Arrival,
+        transaction: ServerTransaction,
+        groups: Sequence[Sequence[Way]],
+        caller_key: bytes = b"",
+    ) -> None:
         """``caller_key``: the binding key of the caller, b"" if it has none."""
         self.core = core
+        self.transaction = transaction
         self.arrival = arrival
         self.request: Request = arrival.request
         self.is_invite = self.request.method == "INVITE"
@@ -62,6 +70,7 @@ class ResponseContext:
         self._branches: list[Branch] = []
         self._outcomes: list[Outcome] = []
         self._running = 0
+        self._starting = False
 
     def start(self, breadth: int) -> None:
         """Send the request on its first ways; ``breadth`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
@@ -69,28 +78,49 @@ class ResponseContext:
         self._start_next_group()
 
     def _start_next_group(self) -> None:
-        ways = self._groups.popleft()
-        if len(ways) > self.breadth:
-            # Too little breadth for all at once: the rest after these.
-            self._groups.appendleft(ways[self.breadth :])
-            ways = ways[: self.breadth]
-        branches = [Branch(self, way) for way in ways]
-        self._branches.extend(branches)
-        self._running += len(branches)
-        for branch in branches:
+        if self._starting:
+            return  # the loop below is under us in the stack: many groups must not make a deep one
+        self._starting = True
+        while self._groups and not self._running and not self.finished:
+            ways = self._groups.popleft()
+            if len(ways) > self.breadth:
+                # Too little breadth for all at once: the rest after these.
+                self._groups.appendleft(ways[self.breadth :])
+                ways = ways[: self.breadth]
+            branches = [Branch(self, way) for way in ways]
+            self._branches += branches
+            self._running += len(branches)
+            for branch in branches:
+                self._start(branch)
+        self._starting = False
+
+    def _start(self, branch: Branch) -> None:
+        if branch.ended:  # one that was started before it has ended them all
+            return
+        try:
             branch.start()
+        except Exception as error:
+            # A defect on one way must not leave the request without an answer.
+            self.core.broke(error, self.request)
+            branch.end(Outcome(500))
 
     @property
     def breadth_of_a_branch(self) -> int:
         """What each branch that runs beside others may fork into in its turn."""
         return max(1, self.breadth // max(1, self._running))
 
+    def leads_to_trusted(self, way: Way, flow: Flow) -> bool:
+        """The next hop is one of the trusted sources."""
+        return not way.flow_id and self.core.trusts(Target(flow.transport, *flow.peer))
+
     # -- from the branches ------------------------------------------------------------------------------------------
 
     def provisional(self, branch: Branch, response: Response) -> None:
         """Forward a 1xx, unless a final answer has gone out."""
-        if not self.finished and self.is_invite:
-            self._forward(branch, response)
+        if not self.finished:
+            if branch.way.flow_id:
+                drop_identities(response)
+            self._forward(response)
 
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
@@ -98,20 +128,24 @@ class ResponseContext:
         self.finished = True
         if first:
             self.core.calls.answered(self.request, response)
-        self._forward(branch, response)
+        if branch.way.flow_id:
+            drop_identities(response)
+        self._forward(response)
         branch.end(Outcome(response.status, response))
         if first:
-            self._cancel_all(_ELSEWHERE)
+            self._cancel_all(ELSEWHERE)
 
     def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
         """A branch has its final answer; when it was the last one, the best of all goes out."""
         self._running -= 1
         if self.finished:
+            self._let_go()
             return
-        if not self.is_invite and 200 <= outcome.status < 300 and outcome.response is not None:
-            self._finish(branch, outcome)
+        outcome = self._as_told_outside(branch, outcome)
+        if not self.is_invite and 200 <= outcome.status < 300:
+            self._finish(outcome)
             return
-        self._outcomes.append(Outcome(*self._as_told_outside(branch, outcome)))
+        self._outcomes.append(outcome)
         if outcome.status >= 600:
             self._groups.clear()
             self._cancel_all(())
@@ -119,21 +153,23 @@ class ResponseContext:
             return
         if self._groups and not self.cancelled_by_caller:
             self._start_next_group()
-            return
-        self._finish(None, best(self._outcomes))
+        else:
+            self._finish(best(self._outcomes))
 
-    def _as_told_outside(self, branch: Branch, outcome: Outcome) -> tuple[int, Response | None]:
+    def _as_told_outside(self, branch: Branch, outcome: Outcome) -> Outcome:
         """What may be said of an answer beyond the hop it came from."""
-        status = outcome.status
+        status, response = outcome.status, outcome.response
         if status == 430 and not self.arrival.trusted:
-            return 480, None
-        if outcome.response is None:
-            return status, None
+            return Outcome(480)
+        if response is None:
+            return outcome
         if status == 503:
-            return 500, None
-        if status in (401, 407) and branch.way.flow_id:
-            return 403, None  # a client does not challenge for credentials of ours (A16)
-        return status, outcome.response
+            return Outcome(500)
+        if branch.way.flow_id:
+            if status in (401, 407):
+                return Outcome(403)  # a client does not challenge for credentials of ours (A16)
+            drop_identities(response)
+        return outcome
 
     # -- ServerUser -------------------------------------------------------------------------------------------------
 
@@ -146,7 +182,7 @@ class ResponseContext:
     def failed(self, transaction: ServerTransaction) -> None:
         """The caller's connection is gone, or it never acknowledged: whoever still rings may stop."""
         self._caller_gone = True
-        if self.is_invite and not self.in_dialog and not self.finished:
+        if self.is_invite and not self.finished:
             self.cancelled_by_caller = True
             self._groups.clear()
             self._cancel_all(())
@@ -157,34 +193,34 @@ class ResponseContext:
         for branch in self._branches:
             branch.cancel(headers)
 
-    def _finish(self, branch: Branch | None, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome) -> None:
         self.finished = True
-        response = outcome.response
         if self.is_invite:
-            self.core.calls.refused(self.request, outcome.status)
+            how = "the loss of the caller's connection" if self._caller_gone else str(outcome.status)
+            self.core.calls.refused(self.request, how)
+        self._let_go()
+        response = outcome.response
         if response is None:
-            self._answer_ourselves(outcome.status)
+            self._answer_ourselves(outcome)
             return
         add_challenges(response, self._outcomes)
-        self._forward(branch, response)
+        self._forward(response)
 
-    def _answer_ourselves(self, status: int) -> None:
-        transaction = self.arrival.transaction
-        assert transaction is not None
+    def _let_go(self) -> None:
+        """Forget the branches once all have ended, so that no cycle is left for the collector."""
+        if not self._running:
+            self._branches = []
+
+    def _answer_ourselves(self, outcome: Outcome) -> None:
+        status, transaction = outcome.status, self.transaction
         if status == 408 and isinstance(transaction, NonInviteServerTransaction):
             transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
             return
-        headers = [("Retry-After", "5")] if status == 503 else []
-        transaction.respond(self.request.response(status, to_tag=self.core.new_id(), headers=headers))
+        headers = [("Retry-After", "5")] if status == 503 else outcome.headers
+        self.core.respond(
+            transaction, self.request.response(status, to_tag=self.core.new_id(), headers=headers), self.request
+        )
 
-    def _forward(self, branch: Branch | None, response: Response) -> None:
-        transaction = self.arrival.transaction
-        assert transaction is not None
-        if self._caller_gone:
-            return
-        response.remove_first("Via")
-        if not response.has("Via"):
-            return
-        if branch is not None and branch.way.flow_id:
-            drop_identities(response)
-        self.core.respond(transaction, response, self.request)
+    def _forward(self, response: Response) -> None:
+        if not self._caller_gone:
+            self.core.respond(self.transaction, response, self.request)

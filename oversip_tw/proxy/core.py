@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from oversip_tw.interfaces import Connector, Flow, Flows, Log, NewId, Spawn, Target
@@ -62,11 +63,16 @@ class Core:
     def __post_init__(self) -> None:
         self.forwarding = Forwarding(self.settings, RecordRoutes(self.tokens), self.new_id)
 
-    def relay(self, arrival: Arrival, groups: Sequence[Sequence[Way]], breadth: int, caller_key: bytes = b"") -> None:
-        """Send ``arrival``'s request on its ways; its server transaction hears of the answers."""
-        transaction = arrival.transaction
-        assert transaction is not None
-        context = ResponseContext(self, arrival, groups, caller_key)
+    def relay(
+        self,
+        arrival: Arrival,
+        transaction: ServerTransaction,
+        groups: Sequence[Sequence[Way]],
+        breadth: int,
+        caller_key: bytes = b"",
+    ) -> None:
+        """Send ``arrival``'s request on its ways; its server ``transaction`` hears of the answers."""
+        context = ResponseContext(self, arrival, transaction, groups, caller_key)
         transaction.user = context
         context.start(breadth)
 
@@ -80,32 +86,38 @@ class Core:
                     return newer
         return self.flows.find(flow_id)
 
+    def targets_at_once(self, way: Way, arrival: Arrival) -> Sequence[Target] | None:
+        """`targets_of` where nobody has to be asked; None: somebody has to."""
+        if way.targets:
+            return way.targets
+        uri = _next_hop(way, arrival.request)
+        profile = way.profile or self.settings.profile
+        secure = way.uri.secure or arrival.request.uri.secure
+        targets = self.resolver.resolve_address(uri, _size(arrival.request), secure, profile.resolve)
+        return None if targets is None else self._in_bounds(targets, way)
+
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
         """Where ``way`` leads, by RFC 3263. Raises SIPError; 403 for an address that is out of bounds (R5)."""
-        if way.next_hop is not None:
-            uri = way.next_hop
-        elif way.path:
-            uri = _first_route(way.path)
-        elif arrival.request.has("Route"):
-            uri = arrival.request.routes[0].uri
-        else:
-            uri = way.uri
+        uri = _next_hop(way, arrival.request)
         profile = way.profile or self.settings.profile
         secure = way.uri.secure or arrival.request.uri.secure
         targets = await self.resolver.resolve(uri, _size(arrival.request), secure, profile.resolve)
-        if way.named_by_us:
-            return targets
-        allowed = [target for target in targets if self._may_be_sent_to(target, way.only)]
+        return self._in_bounds(targets, way)
+
+    def _in_bounds(self, targets: Sequence[Target], way: Way) -> Sequence[Target]:
+        allowed = [target for target in targets if self._may_be_sent_to(target, way)]
         if not allowed:
-            raise SIPError(403)
+            # To ourselves: whoever named us as next hop made a circle.
+            raise SIPError(482 if way.named_by_us else 403)
         return allowed
 
-    def _may_be_sent_to(self, target: Target, only: tuple[str, ...] | None) -> bool:
-        if self.trusts(target):
+    def _may_be_sent_to(self, target: Target, way: Way) -> bool:
+        address = target.address
+        if self.ours.listens_at(address, target.port):
+            return False
+        if way.named_by_us or address in way.allowed or self.trusts(target):
             return True
-        if only is not None:
-            return target.address in only
-        return ip_address(target.address.partition("%")[0]).is_global
+        return way.anywhere and _is_global(address)
 
     def respond(self, transaction: ServerTransaction, response: Response, request: Request) -> None:
         """Pass ``response`` on to the caller."""
@@ -113,6 +125,10 @@ class Core:
             transaction.respond(response)
         else:
             self.on_response(response, request, transaction)
+
+    def unexpected(self, error: BaseException) -> None:
+        """A defect of ours or of user code: one line, and everybody else goes on."""
+        self.log.error("unexpected: {error!r} at {trail}", error=error, trail=trail(error))
 
     def broke(self, error: BaseException, request: Request) -> None:
         """Something of ours failed while it worked on ``request``: the others go on."""
@@ -130,5 +146,19 @@ def _size(request: Request) -> int:
     return len(request.to_bytes()) + _ADDED if len(request.body) > _LITTLE else 0
 
 
-def _first_route(path: Sequence[str]) -> Uri:
-    return NameAddr.parse(path[0]).uri
+def _next_hop(way: Way, request: Request) -> Uri:
+    """What RFC 3263 is asked for (§16.6 step 7)."""
+    if way.next_hop is not None:
+        return way.next_hop
+    if way.path:
+        return NameAddr.parse(way.path[0]).uri
+    if request.has("Route"):
+        return request.routes[0].uri
+    return way.uri
+
+
+@lru_cache(4096)
+def _is_global(address: str) -> bool:
+    """Not of this machine, this network or a group: what a stranger's URI may lead to (R5)."""
+    ip = ip_address(address.partition("%")[0])
+    return ip.is_global and not ip.is_multicast

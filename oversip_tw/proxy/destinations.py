@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
+from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import named_instance, same_instance
@@ -29,10 +30,10 @@ class Destinations:
         Raises SIPError 403, 404, 416 or 480 when there is none.
         """
         request = arrival.request
-        token = arrival.tokens[-1] if arrival.tokens else None
-        if token is not None:
+        tokens = [token for token in arrival.tokens if token is not None]
+        if tokens:
             # A Path of ours that a trusted hop gives back: it names the flow (RFC 5626 §5.3).
-            return [[Way(request.uri, flow_id=token.flow_id, key=token.binding_key)]]
+            return [[Way(request.uri, flow_id=tokens[-1].flow_id, key=tokens[-1].binding_key)]]
         if request.has("Route"):
             # Only a trusted source gets here with one: it says where to.
             return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]
@@ -45,37 +46,46 @@ class Destinations:
 
     async def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
-        if not arrival.client or arrival.user is None:
+        if not arrival.client or arrival.user is None or not wants_record_route(arrival.request):
             return b""
         here = [b for b in await self._core.location.lookup(arrival.user) if b.flow_id == arrival.flow.id]
         if len(here) > 1:
             here = _matching(here, arrival.request)
         return here[0].key if here else b""
 
-    async def _expand(self, uri: Uri, request: Request, seen: set[str]) -> list[Way]:
+    async def _expand(self, uri: Uri, request: Request, seen: set[str], hops: int = 0, q: float = 1.0) -> list[Way]:
         """The ways to ``uri``. A binding that leads back to one of our own users is followed at once: ``seen`` holds
         what has been followed, so that a loop ends here (RFC 5393) and costs one look at each user."""
+        core = self._core
         hash_ = loop_hash(request, uri)
         if hash_ in seen:
             return [Way(uri, refused=482)]
         seen.add(hash_)
+        if len(seen) > core.settings.max_breadth:
+            return [Way(uri, refused=440)]
         forwards = request.max_forwards
-        if forwards is not None and len(seen) > forwards:
+        if hops and hops >= (core.settings.max_forwards if forwards is None else forwards):
             return [Way(uri, refused=483)]
+        try:
+            bindings = await self._bindings(uri)
+        except SIPError as error:
+            if not hops:
+                raise
+            return [Way(uri, refused=error.status)]  # one binding that leads nowhere must not stop the others
         ways: list[Way] = []
-        for binding in await self._bindings(uri):
+        for binding in bindings:
             target = binding.target
-            if self._core.ours.owns(target):
-                ways.extend(await self._expand(target, request, seen))
+            if core.ours.owns(target):
+                ways.extend(await self._expand(target, request, seen, hops + 1, min(q, binding.q)))
             else:
-                ways.append(_way(binding, hash_))
-        if not ways and not self._core.ours.owns(uri):
+                ways.append(_way(binding, hash_, hops, min(q, binding.q)))
+        if not ways and not core.ours.owns(uri):
             ways.append(self._abroad(uri, hash_))
         return ways
 
     async def _bindings(self, uri: Uri) -> Sequence[Binding]:
-        location = self._core.location
-        if not self._core.ours.owns(uri):
+        location, ours = self._core.location, self._core.ours
+        if not ours.owns(uri):
             named = location.by_contact(uri)
             if len(named) > 1:
                 raise SIPError(404)
@@ -84,9 +94,9 @@ class Destinations:
             raise SIPError(404)
         instance = named_instance(uri)
         if instance is not None:
-            binding = location.by_gruu(uri.aor, instance)
+            binding = location.by_gruu(ours.user(uri), instance)
             return [] if binding is None else [binding]
-        return await location.lookup(uri.aor)
+        return await location.lookup(ours.user(uri))
 
     def _abroad(self, uri: Uri, hash_: str) -> Way:
         settings = self._core.settings
@@ -101,19 +111,20 @@ class Destinations:
         """480 for somebody who is absent, 404 for nobody; strangers are not told which (A4)."""
         if arrival.user is None and not arrival.unchallenged:
             return 480
-        return 480 if await self._core.knows(arrival.request.uri.aor) else 404
+        return 480 if await self._core.knows(self._core.ours.user(arrival.request.uri)) else 404
 
 
-def _way(binding: Binding, hash_: str) -> Way:
+def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
     return Way(
         binding.target,
         flow_id=binding.flow_id,
         key=binding.key,
         path=binding.path,
-        q=binding.q,
+        q=q,
         instance=binding.instance or "",
         loop_hash=hash_,
         named_by_us=True,
+        hops=hops,
     )
 
 

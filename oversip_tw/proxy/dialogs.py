@@ -22,38 +22,54 @@ class Dialogs:
     def way(self, arrival: Arrival) -> Way:
         """The one way of ``arrival``'s request, which bore at least one Route of ours.
 
-        Of our two Routes the first says where it came from, and the last where it goes. Raises SIPError 403.
+        Of our two Routes the first says where it came from, and the last where it goes. Raises SIPError 403 for one
+        that leads where its sender has no business, 480 for a user of ours who is not there.
         """
         last = arrival.tokens[-1]
         uri = arrival.request.uri
         if last is None:
             if not arrival.trusted:
                 raise SIPError(403, "Route Without Token")
-            return Way(uri, named_by_us=True)
+            return self._way_by_target(arrival)
         if len(arrival.tokens) == 1 and self._arrived_by(last, arrival.flow):
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
             return self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
         return Way(uri, flow_id=last.flow_id, key=last.binding_key)
 
-    def _way_to_hop(self, arrival: Arrival, only: tuple[str, ...]) -> Way:
+    def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""
-        free = arrival.trusted or self._core.settings.outbound == "open"
-        return Way(arrival.request.uri, named_by_us=arrival.trusted, only=None if free else only)
+        return Way(
+            arrival.request.uri,
+            named_by_us=arrival.trusted,
+            allowed=allowed,
+            anywhere=self._core.settings.outbound == "open",
+        )
 
     def _way_by_target(self, arrival: Arrival) -> Way:
-        """The one Route of ours names the side it came by: what remains is the remote target."""
-        uri = arrival.request.uri
-        location = self._core.location
+        """No token names the side it goes to: what remains is the remote target (§12.2.1.1), here or elsewhere."""
+        request = arrival.request
+        if request.has("Route"):
+            return self._way_to_hop(arrival, ())
+        uri = request.uri
+        location, owned = self._core.location, self._core.ours.owns(uri)
         instance = named_instance(uri)
-        if instance and self._core.ours.owns(uri):
-            binding = location.by_gruu(uri.aor, instance)
+        if instance and owned:
+            binding = location.by_gruu(self._core.ours.user(uri), instance)
         else:
             named = location.by_contact(uri)
             binding = named[0] if len(named) == 1 else None
-        if binding is not None and binding.flow_id:
-            return Way(uri, flow_id=binding.flow_id, key=binding.key)
+        if binding is not None:
+            remote = uri if binding.flow_id else binding.target
+            return Way(remote, flow_id=binding.flow_id, key=binding.key, path=binding.path, named_by_us=True)
+        if owned:
+            raise SIPError(480)
         return self._way_to_hop(arrival, ())
+
+    def sender_key(self, arrival: Arrival) -> bytes:
+        """The binding key of who sent ``arrival``'s request, as our first Route says; b"" if that says nothing."""
+        token = arrival.tokens[0]
+        return token.binding_key if token is not None and self._arrived_by(token, arrival.flow) else b""
 
     def _arrived_by(self, token: Token, flow: Flow) -> bool:
         if is_hop(token.flow_id):
@@ -66,28 +82,35 @@ class Dialogs:
     # -- ACK --------------------------------------------------------------------------------------------------------
 
     def forward_ack(self, arrival: Arrival) -> None:
-        """Pass on the ACK to a 2xx: it has no transaction and gets no answer (RFC 3261 §16.6, RFC 6026 §8.7)."""
+        """Pass on the ACK to a 2xx: it has no transaction and gets no answer (RFC 3261 §16.6, RFC 6026 §8.7).
+
+        One without a Route of ours comes from a trusted source, which is believed that its call is under way.
+        """
         if arrival.request.max_forwards == 0:
             return
         try:
-            way = self.way(arrival) if arrival.tokens else Way(arrival.request.uri, named_by_us=True)
+            way = self.way(arrival) if arrival.tokens else self._way_by_target(arrival)
+            if way.flow_id:
+                self._ack_on_flow(arrival.request, way)
+                return
+            targets = self._core.targets_at_once(way, arrival)
+            if targets is not None:
+                self._send(arrival.request, self._core.connector.flow_to(targets[0]), way)
+                return
         except SIPError:
             return
-        if way.flow_id:
-            self._ack_on_flow(arrival.request, way)
-        else:
-            self._core.spawn(self._ack_to_hop(arrival, way), lambda error: self._core.broke(error, arrival.request))
+        self._core.spawn(self._ack_to_hop(arrival, way), lambda error: self._core.broke(error, arrival.request))
 
     def _ack_on_flow(self, request: Request, way: Way) -> None:
         core = self._core
         flow = core.current_flow(way.flow_id, way.key)
         if flow is not None:
-            self._send(request, flow)
+            self._send(request, flow, way)
         elif way.key:
             core.waiting.hold(
                 way.key,
                 core.waiting.settings.seconds("ACK"),
-                lambda flow: self._send(request, flow),
+                lambda flow: self._send(request, flow, way),
                 lambda: None,
                 replaces=(request.call_id, request.cseq),
             )
@@ -98,12 +121,12 @@ class Dialogs:
             flow = self._core.connector.flow_to(targets[0])
         except SIPError:
             return
-        self._send(arrival.request, flow)
+        self._send(arrival.request, flow, way)
 
-    def _send(self, request: Request, flow: Flow) -> None:
+    def _send(self, request: Request, flow: Flow, way: Way) -> None:
         core = self._core
         forwards = request.max_forwards
         request.max_forwards = core.settings.max_forwards if forwards is None else forwards - 1
-        core.forwarding.fix_strict_route(request)
+        core.forwarding.put_routes(request, way.path)
         core.forwarding.push_via(request, flow)
         flow.send(request.to_bytes())

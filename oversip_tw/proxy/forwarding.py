@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow, NewId
@@ -33,6 +34,11 @@ def drop_identities(message: Message) -> None:
             message.remove(name)
 
 
+def wants_privacy(request: Request) -> bool:
+    """The caller's asserted identity is for trusted ears alone (RFC 3325 §9.3)."""
+    return any("id" in privacy.lower().replace(" ", "").split(";") for privacy in request.get_all("Privacy"))
+
+
 class Forwarding:
     """Makes of a request the copy that leaves on one branch."""
 
@@ -52,10 +58,10 @@ class Forwarding:
         if (context.request.uri.secure or way.uri.secure) and not flow.secure:
             raise SIPError(480, headers=[("Warning", '380 oversip "SIPS Not Allowed"')])
         forwards = request.max_forwards
-        request.max_forwards = self._max_forwards if forwards is None else forwards - 1
-        for route in reversed(way.path):
-            request.prepend("Route", route)
-        self.fix_strict_route(request)
+        request.max_forwards = self._max_forwards if forwards is None else max(0, forwards - 1 - way.hops)
+        self.put_routes(request, way.path)
+        if request.has("P-Asserted-Identity") and wants_privacy(request) and not context.leads_to_trusted(way, flow):
+            request.remove("P-Asserted-Identity")
         if not context.in_dialog:
             request.set("Max-Breadth", str(context.breadth_of_a_branch))
         if context.record_route:
@@ -73,12 +79,14 @@ class Forwarding:
         request.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.listener.sent_by};branch={branch}{rport}")
 
     @staticmethod
-    def fix_strict_route(request: Request) -> None:
-        """A next hop without ``lr`` wants its URI as R-URI and the R-URI as the last Route (§16.6 step 6)."""
-        if not request.has("Route"):
-            return
-        first = request.routes[0].uri
-        if not first.has_param("lr"):
-            request.remove_first("Route")
-            request.append("Route", f"<{request.uri}>")
-            request.uri = first
+    def put_routes(request: Request, path: Sequence[str]) -> None:
+        """Put ``path`` on as Routes. A next hop without ``lr`` wants its URI as R-URI and the R-URI as the last Route
+        (§16.6 step 6)."""
+        for route in reversed(path):
+            request.prepend("Route", route)
+        if request.has("Route"):
+            first = request.routes[0].uri
+            if not first.has_param("lr"):
+                request.remove_first("Route")
+                request.append("Route", f"<{request.uri}>")
+                request.uri = first

@@ -16,7 +16,9 @@ class Ours:
 
     def __init__(self, domains: Iterable[str], aliases: Iterable[str] = ()) -> None:
         """``aliases`` are further names of our listeners' addresses: a host, without port."""
-        self.domains = frozenset(domain.lower() for domain in domains)
+        names = [domain.lower() for domain in domains]
+        self.domains = frozenset(names)
+        self._default = names[0] if names else ""
         self._names = self.domains | {alias.lower() for alias in aliases}
         #: what our own Via headers name
         self.sent_bys: set[str] = set()
@@ -44,6 +46,16 @@ class Ours:
         if port is None:
             port = 5061 if uri.secure else DEFAULT_PORTS.get(uri.transport or "udp", 5060)
         return host_port(uri.host, port) in self._places
+
+    def listens_at(self, address: str, port: int) -> bool:
+        """A message to there would come back to us."""
+        return port in self._ports and host_port(address, port) in self._places
+
+    def user(self, uri: Uri) -> str:
+        """The AoR that ``uri``, which is ours, means: a user at one of our addresses is one of our first domain."""
+        if uri.host in self.domains or not self._default:
+            return uri.aor
+        return Uri.build("sip", uri.user, self._default).aor
 
     def owns(self, uri: Uri) -> bool:
         """A request for ``uri`` is for us or for one of our users (§16.5)."""

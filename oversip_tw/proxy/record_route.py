@@ -10,6 +10,7 @@ from oversip_tw.sip.message import Request
 #: methods that open a dialog; the proxy stays on their path
 DIALOG_FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
+_BENEATH_TLS = {"tls": "tcp", "wss": "ws"}
 _URI_TRANSPORT = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "ws"}
 
 
@@ -20,6 +21,9 @@ def wants_record_route(request: Request) -> bool:
 
 def own_uri(flow: Flow, token: str, scheme: str = "sip") -> str:
     """Our address on the side of ``flow``, with a flow token as user part, as a Route value."""
+    if scheme == "sips":
+        # RFC 5630 §3.1.3: the scheme says TLS, the parameter what is beneath it.
+        return f"<sips:{token}@{flow.listener.sent_by};transport={_BENEATH_TLS.get(flow.transport, flow.transport)};lr>"
     return f"<{scheme}:{token}@{flow.listener.sent_by};transport={_URI_TRANSPORT[flow.transport]};lr>"
 
 

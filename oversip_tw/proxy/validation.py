@@ -9,6 +9,9 @@ from oversip_tw.sip.message import Request
 #: option tags a client may demand of a proxy (Proxy-Require)
 SUPPORTED_BY_PROXY = frozenset({"path", "outbound", "gruu"})
 
+#: an ACK gets no answer, and the others end here
+_NOT_FORWARDED = ("ACK", "CANCEL", "REGISTER")
+
 #: URI schemes we can route or refuse by name
 _ROUTABLE = ("sip", "sips")
 
@@ -20,7 +23,7 @@ def validate(request: Request, ours: Ours) -> None:
         raise SIPError(416)
     if request.method == "REGISTER":
         _validate_register(request)
-    if request.max_forwards == 0 and request.method != "ACK" and not is_for_ourselves(request, ours):
+    if request.max_forwards == 0 and request.method not in _NOT_FORWARDED and not is_for_ourselves(request, ours):
         raise SIPError(483)
     if request.has("Proxy-Require"):
         _demand_options(request)

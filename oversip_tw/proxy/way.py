@@ -37,7 +37,11 @@ class Way:
     loop_hash: str = ""
     #: an answer known beforehand, in place of a branch: a loop, a dead flow
     refused: int = 0
-    #: the next hop was named by our configuration or by a trusted source: no address is out of bounds
+    #: the next hop was named by our configuration or by a trusted source: no address but our own is out of bounds
     named_by_us: bool = False
-    #: the only addresses allowed beside those of trusted sources; None: any that is not out of bounds
-    only: tuple[str, ...] | None = None
+    #: addresses that are in bounds beside those of trusted sources
+    allowed: tuple[str, ...] = ()
+    #: every other address that is not local is in bounds too
+    anywhere: bool = True
+    #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
+    hops: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from oversip_tw.promise import Promise
+from oversip_tw.promise import Cancelled, Promise
 
 
 class _Line:
@@ -17,10 +17,7 @@ class _Line:
 
 
 class Turns:
-    """`enter` a name and `leave` it; whoever comes in between waits, first come first served.
-
-    Whoever waits must not be cancelled: its turn would never end.
-    """
+    """`enter` a name and `leave` it; whoever comes in between waits, first come first served."""
 
     __slots__ = ("_lines",)
 
@@ -40,7 +37,11 @@ class Turns:
             return
         turn: Promise[None] = Promise()
         line.waiting.append(turn)
-        await turn
+        try:
+            await turn
+        except Cancelled:
+            line.waiting.remove(turn)
+            raise
 
     def leave(self, name: str) -> None:
         """Let the next one in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 #: RFC 1035 §2.3.4
@@ -9,6 +10,7 @@ _LONGEST_NAME = 253
 _LONGEST_LABEL = 63
 
 
+@lru_cache(4096)
 def is_address(host: str) -> bool:
     """``host`` is an IP address (IPv6 without brackets)."""
     try:

@@ -46,6 +46,19 @@ class Resolver:
         self._clock = clock
         self._settings = settings or Settings()
 
+    def resolve_address(
+        self, uri: Uri, size: int = 0, secure: bool = False, settings: Settings | None = None
+    ) -> list[Target] | None:
+        """`resolve` without waiting, for a host that is an address; None for one that is a name. Raises SIPError."""
+        host = uri.host
+        if not is_address(host):
+            return None
+        settings = settings or self._settings
+        secure = secure or uri.secure
+        transport = _transport(uri, secure, settings)
+        server = _Server(transport or _unnamed(secure, settings), host, uri.port or 0)
+        return _ordered([_target(server, host, host)], transport, size, settings)
+
     async def resolve(
         self, uri: Uri, size: int = 0, secure: bool = False, settings: Settings | None = None
     ) -> list[Target]:
@@ -58,23 +71,19 @@ class Resolver:
         """
         if not uri.is_sip:
             raise SIPError(416)
+        known = self.resolve_address(uri, size, secure, settings)
+        if known is not None:
+            return known
         settings = settings or self._settings
         secure = secure or uri.secure
         transport = _transport(uri, secure, settings)
         host = uri.host.removesuffix(".")
-        if is_address(host):
-            server = _Server(transport or _unnamed(secure, settings), host, uri.port or 0)
-            targets = [_target(server, host, host)]
-        else:
-            if never_exists(host):
-                raise SIPError(478, "Unresolvable Destination")
-            if not is_name(host):
-                raise SIPError(400, "Bad Host")
-            search = _Search(self._lookups, self._chance, Questions(self._clock, settings.budget), settings)
-            targets = await search.targets(host, uri.port, transport, secure)
-        if transport is None and (settings.prefer_tcp or size > settings.udp_max) and "tcp" in settings.transports:
-            targets = _tcp_first(targets)
-        return targets
+        if never_exists(host):
+            raise SIPError(478, "Unresolvable Destination")
+        if not is_name(host):
+            raise SIPError(400, "Bad Host")
+        search = _Search(self._lookups, self._chance, Questions(self._clock, settings.budget), settings)
+        return _ordered(await search.targets(host, uri.port, transport, secure), transport, size, settings)
 
 
 class _Search:
@@ -235,6 +244,13 @@ def _target(server: _Server, address: str, domain: str) -> Target:
     """``domain``: what was asked for, which the certificate has to name (RFC 5922 §7), not the name in the record."""
     port = server.port or _DEFAULT_PORTS[server.transport]
     return Target(server.transport, address, port, domain if server.transport == "tls" else "")
+
+
+def _ordered(targets: list[Target], transport: str | None, size: int, settings: Settings) -> list[Target]:
+    """``targets``, TCP before UDP where the URI names no ``transport`` and we want that (RFC 3261 §18.1.1)."""
+    if transport is None and (settings.prefer_tcp or size > settings.udp_max) and "tcp" in settings.transports:
+        return _tcp_first(targets)
+    return targets
 
 
 def _tcp_first(targets: Sequence[Target]) -> list[Target]:

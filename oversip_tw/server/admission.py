@@ -33,6 +33,7 @@ class Admission:
     ) -> None:
         """``algorithms``: what a listener offers; None: what the authenticator offers everywhere."""
         self._settings = settings
+        self._open = settings.inbound == "open"
         self._ours = ours
         self._trust = trust
         self._authenticator = authenticator
@@ -48,8 +49,16 @@ class Admission:
             answers_to,
             trusted=trusted,
             unchallenged=trusted and role is not Role.EDGE,
-            client=source.accepted and not trusted,
+            client=source.accepted and not trusted and not (self._open and self._is_hop_of_strangers(request, source)),
         )
+
+    def _is_hop_of_strangers(self, request: Request, source: Flow) -> bool:
+        """Callers from elsewhere, where those are let in, come by a hop, not by a flow: they can be dialled. Not so one
+        on a WebSocket: nobody reaches it but on this very connection."""
+        if request.method == "REGISTER" or source.transport in ("ws", "wss"):
+            return False
+        caller = request.from_.uri
+        return not self._ours.is_domain(caller.host) and not self._is_anonymous(caller)
 
     async def admit(self, arrival: Arrival) -> None:
         """Let ``arrival`` pass, and note its user. Raises SIPError: 401, 403 or 407."""
@@ -77,7 +86,7 @@ class Admission:
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
         if not anonymous and not self._ours.is_domain(caller.host):
-            if self._settings.inbound == "open" and self._ours.owns(request.uri):
+            if self._open and self._ours.owns(request.uri):
                 return
             raise SIPError(403)
         realm = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]

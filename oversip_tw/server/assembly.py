@@ -29,7 +29,8 @@ from oversip_tw.server.admission import Admission
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.stateless import Stateless
-from oversip_tw.sip.errors import trail
+from oversip_tw.server.trace import Trace
+from oversip_tw.sip.errors import SIPError, trail
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
@@ -85,11 +86,12 @@ class Settings:
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
     nonces: nonce.Settings = field(default_factory=nonce.Settings)
     floods: floods.Settings = field(default_factory=floods.Settings)
+    #: log every message, credentials blacked out
     trace: bool = False
 
 
 def assemble(given: Surroundings, settings: Settings) -> Element:
-    """The element, ready to be reported to. Tell it its listeners by ``element.core.ours.listens``; start and stop
+    """The element, ready to be reported to. Tell it its listeners by ``element.listens``; start and stop
     ``element.core.location`` yourself."""
     log = given.log
 
@@ -140,7 +142,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         hooking=Hooking(given.hooks, wheel, spawn, log),
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
-        trace=settings.trace,
+        trace=Trace(log) if settings.trace else None,
     )
 
 
@@ -169,19 +171,26 @@ def _derived(secret: bytes, purpose: bytes) -> bytes:
 
 
 class _Changes:
-    """One line of log per change of a binding; and a flow that was left behind is asked whether it still lives."""
+    """One line of log per change of a binding. That a phone is still there is none."""
 
     def __init__(self, log: Log, flows: FlowTable) -> None:
         self._log = log
         self._flows = flows
 
     def heard(self, change: Change, binding: Binding) -> None:
+        if change is Change.REFRESHED:
+            return
+        flow = self._flows.find(binding.flow_id)
+        contact = binding.target
         self._log.info(
-            "{aor} {change}: {contact} {agent}",
+            "{aor} {change}: {contact} from {source} for {seconds:.0f} s, {agent}",
             aor=binding.aor,
             change=change.value,
-            contact=binding.contact,
-            agent=binding.user_agent,
+            # Not as it came: a URI may hold a password.
+            contact=Uri.build(contact.scheme, contact.user, contact.host, contact.port).text,
+            source=f"{flow.transport} {flow.peer[0]} port {flow.peer[1]}" if flow is not None else "a lost connection",
+            seconds=max(0.0, binding.expires_at - binding.updated_at),
+            agent=binding.user_agent or "no User-Agent",
         )
 
 
@@ -214,4 +223,10 @@ class _Reconnect:
         self._connector = connector
 
     def __call__(self, request: Request, flow: Flow) -> Flow | None:
-        return self._connector.flow_to(Target(flow.transport, flow.peer[0], request.via.port or 5060))
+        via = request.via
+        port, name = (5061, via.host) if flow.transport == "tls" else (5060, "")
+        target = Target(flow.transport, flow.peer[0], via.port or port, name)
+        try:
+            return self._connector.flow_to(target)
+        except SIPError:
+            return None  # a WebSocket, which nobody can dial

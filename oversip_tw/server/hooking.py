@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from oversip_tw.hooks import Done, Hooks
 from oversip_tw.interfaces import Log, Spawn
-from oversip_tw.promise import Cancelled, Promise
+from oversip_tw.promise import Promise
+from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.errors import SIPError, trail
 from oversip_tw.transaction.wheel import TimerWheel
 
@@ -15,11 +15,31 @@ from oversip_tw.transaction.wheel import TimerWheel
 BUDGET = 5.0
 
 
+#: messages of one Call-ID that wait for a hook to end
+MOST_WAITING = 100
+
+
 class HookTimeout(SIPError):
     """A hook did not end in time."""
 
     def __init__(self) -> None:
         super().__init__(500, "Hook Took Too Long")
+
+
+class Turn:
+    """The time in which messages of that Call-ID wait that come later."""
+
+    __slots__ = ("_call_id", "_turns")
+
+    def __init__(self, turns: Turns, call_id: str) -> None:
+        self._turns = turns
+        self._call_id = call_id
+
+    async def __aenter__(self) -> None:
+        await self._turns.enter(self._call_id)
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        self._turns.leave(self._call_id)
 
 
 class Hooking:
@@ -30,45 +50,27 @@ class Hooking:
         self._wheel = wheel
         self._spawn = spawn
         self._log = log
-        #: the messages of a Call-ID that wait for their turn; no entry: nobody is in
-        self._queues: dict[str, list[Promise[None]]] = {}
+        #: by Call-ID
+        self._turns = Turns()
 
     def overrides(self, name: str) -> bool:
         """User code has something to say there."""
         return getattr(type(self.hooks), name) is not getattr(Hooks, name)
 
-    @asynccontextmanager
-    async def turn(self, call_id: str) -> AsyncIterator[None]:
-        """Messages of one Call-ID one after another, in the order in which they came."""
-        queue = self._queues.get(call_id)
-        if queue is None:
-            self._queues[call_id] = queue = []
-        else:
-            mine: Promise[None] = Promise()
-            queue.append(mine)
-            try:
-                await mine
-            except Cancelled:
-                self._leave(call_id, queue, mine)
-                raise
-        try:
-            yield
-        finally:
-            self._leave(call_id, queue)
+    def turn(self, call_id: str) -> Turn:
+        """``async with``: messages of one Call-ID one after another, in the order in which they came.
 
-    def _leave(self, call_id: str, queue: list[Promise[None]], mine: Promise[None] | None = None) -> None:
-        if mine is not None and mine in queue:
-            queue.remove(mine)
-        elif queue:
-            queue.pop(0).resolve(None)
-        else:
-            del self._queues[call_id]
+        Raises SIPError 503 when too many wait already.
+        """
+        if self._turns.waiting(call_id) >= MOST_WAITING:
+            raise SIPError(503, headers=[("Retry-After", "5")])
+        return Turn(self._turns, call_id)
 
     async def run(self, call: Callable[[], Done]) -> None:
         """Call a hook and wait for it. Raises what it raises, and HookTimeout after 5 s."""
         done = call()
-        if done is None:
-            return
+        if done is None or not hasattr(done, "__await__"):
+            return  # a plain method may well return what it computed
         result: Promise[None] = Promise()
 
         async def wait() -> None:

@@ -29,14 +29,16 @@ class Stateless:
         """
         via = request.via
         address, port = flow.peer
+        if "%" in address:
+            address = address.partition("%")[0]  # the zone of a link-local address means nothing to the peer
         wants_port = via.rport is not None
-        request.replace_first("Via", via.replace_params(received=address, rport=str(port) if wants_port else None).text)
+        request.replace_via(via.replace_params(received=address, rport=port if wants_port else None))
         if flow.reliable or wants_port or via.host != address:
             return flow
         named = via.port or _SENT_BY_DEFAULT_PORT
         if named == port:
             return flow
-        return self._flows.find(pack_udp(flow.local, (address, named))) or flow
+        return self._flows.find(pack_udp(flow.local, (flow.peer[0], named))) or flow
 
     def refuse(self, request: Request, flow: Flow, error: SIPError) -> None:
         """Answer ``request`` with ``error``, once, and remember nothing (RFC 3261 §8.2.7). An ACK gets no answer."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oversip_tw.interfaces import NewId, Running
+from oversip_tw.interfaces import Running
 from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.core import Core
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
 if TYPE_CHECKING:
@@ -15,22 +17,43 @@ if TYPE_CHECKING:
 class Work:
     """The ServerUser of a request until the proxy core takes it over."""
 
-    __slots__ = ("_new_id", "arrival", "over", "task")
+    __slots__ = ("_core", "arrival", "over", "task", "transaction", "waited")
 
-    def __init__(self, arrival: Arrival, new_id: NewId) -> None:
+    def __init__(self, core: Core, arrival: Arrival) -> None:
         self.arrival = arrival
+        #: None until the request was let in
+        self.transaction: ServerTransaction | None = None
         #: cancelled, or the caller is gone: whatever is found out now interests nobody
         self.over = False
+        #: it had to wait before it was let in
+        self.waited = False
         self.task: Running | None = None
-        self._new_id = new_id
+        self._core = core
+
+    def serve(self) -> ServerTransaction:
+        """Begin the server transaction (an INVITE is answered 100). Raises SIPError 503 when there are too many."""
+        arrival = self.arrival
+        transaction = self._core.transactions.serve(arrival.request, arrival.flow, arrival.client, self)
+        self.transaction = arrival.transaction = transaction
+        return transaction
+
+    def refuse(self, error: SIPError) -> None:
+        """Answer through the transaction that stands."""
+        request, transaction = self.arrival.request, self.transaction
+        if transaction is not None and not self.over:
+            if request.method == "INVITE":
+                self._core.calls.refused(request, str(error.status))
+            transaction.respond(request.response(error.status, error.reason, self._core.new_id(), error.headers))
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up before anything was sent."""
+        self.refuse(SIPError(487))
         self.stop()
-        transaction.respond(transaction.request.response(487, to_tag=self._new_id()))
 
     def failed(self, transaction: ServerTransaction) -> None:
         """The caller is gone."""
+        if self.arrival.request.method == "INVITE" and not self.over:
+            self._core.calls.refused(self.arrival.request, "the loss of the caller's connection")
         self.stop()
 
     def stop(self) -> None:

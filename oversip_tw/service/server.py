@@ -74,7 +74,7 @@ class Server(Service):
         try:
             for listen in self._config.listen:
                 bound = parts.listeners.open(settings.listener(listen), partial(parts.websocket, listen))
-                parts.element.core.ours.listens(bound)
+                parts.element.listens(bound)
                 parts.offers[bound] = settings.challenges_of(self._config, listen)
             self._admin = open_admin(parts, self._reactor)
         except (ListenError, StartUpError):

@@ -78,6 +78,11 @@ class Message(Head):
             via = self._via = Via.parse(fields.first_of(self._needed("via")))
         return via
 
+    def replace_via(self, via: Via) -> None:
+        """Put ``via`` in the place of the topmost Via; it is not read a second time."""
+        self.replace_first("Via", via.text)
+        self._via = via
+
     @property
     def vias(self) -> list[Via]:
         """All Via values, topmost first."""

@@ -62,6 +62,8 @@ class UdpFlow:
         self.closed = False
 
     def send(self, data: bytes) -> None:
+        if (tap := self.listener.tap) is not None:
+            tap(data, self)
         self._socket.write(data, self._address)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -130,6 +132,8 @@ class StreamFlow:
 
     def send(self, data: bytes) -> None:
         if not self.closed:
+            if (tap := self.listener.tap) is not None:
+                tap(data, self)
             self._wire.write(data)
 
     def close(self, code: int = 1000, reason: str = "") -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from oversip_tw.interfaces import Flow
 from oversip_tw.transport.route import source_address
 
 #: the port a transport has where none is said (RFC 3261 §19.1.2, RFC 7118 §5.2.4)
@@ -52,10 +54,11 @@ def bracketed(host: str) -> str:
 class BoundListener:
     """`interfaces.Listener`. ``port`` and ``sent_by`` are final once `bound` was called, before anything arrives."""
 
-    __slots__ = ("address", "port", "sent_by", "spec", "transport")
+    __slots__ = ("address", "port", "sent_by", "spec", "tap", "transport")
 
     def __init__(self, spec: ListenerSpec) -> None:
         self.spec = spec
+        self.tap: Callable[[bytes, Flow], None] | None = None
         self.transport = spec.transport
         self.address = spec.address
         self.port = spec.port

@@ -102,6 +102,7 @@ class CallTests(Calls):
         self.alice.take()
         self.world.clock.pump([1] * 182)
         self.assertEqual(1, len(self.bob.requests("CANCEL")))
+        self.bob.answer(arrived, 487)
         self.assertEqual([408], self.alice.statuses())
 
     def test_message(self) -> None:

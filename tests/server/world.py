@@ -88,7 +88,7 @@ class World:
             ),
         )
         for listener in (self.udp, self.tcp, self.ws, self.wss):
-            self.element.core.ours.listens(listener)
+            self.element.listens(listener)
 
     def udp_flow(self, peer: tuple[str, int]) -> MemoryFlow:
         """The UDP flow to ``peer``, always the same one."""

@@ -56,6 +56,8 @@ class WebSocketFlow:
     def send(self, data: bytes) -> None:
         """One SIP message in one WebSocket message: text if it is UTF-8, else binary (RFC 7118 §5)."""
         if self.wire is not None and not self.closed:
+            if (tap := self.listener.tap) is not None:
+                tap(data, self)
             self.wire.send(data)
 
     def close(self, code: int = 1000, reason: str = "") -> None:

@@ -1,0 +1,185 @@
+"""A request until it has a transaction: the order in which everything else relies on it being looked at.
+
+Validate, absorb what belongs to a transaction, our own Routes, is the source trusted?, credentials, and only then a
+server transaction. What is refused before that costs no state.
+"""
+
+from __future__ import annotations
+
+from oversip_tw.auth.floods import Pings
+from oversip_tw.interfaces import Flow
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.loop import breadth, check_loop
+from oversip_tw.proxy.own_routes import OwnRoutes, in_dialog, refuse_foreign_route
+from oversip_tw.proxy.validation import is_for_ourselves, validate
+from oversip_tw.server.admission import Admission
+from oversip_tw.server.counters import Counters
+from oversip_tw.server.serving import Serving
+from oversip_tw.server.stateless import Stateless
+from oversip_tw.server.work import Work
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request
+
+#: requests that wait for a credential look-up at one time
+MOST_WAITING = 10_000
+
+_METHODS = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, PRACK, UPDATE, PUBLISH"
+)
+_ABOUT_US = (("Allow", _METHODS), ("Accept", "*/*"), ("Supported", "path, outbound, gruu"))
+
+
+class Intake:
+    """Lets requests in, absorbs them or refuses them."""
+
+    __slots__ = ("_admission", "_core", "_counters", "_own_routes", "_pings", "_serving", "_stateless", "_waiting",
+                 "draining")  # fmt: skip
+
+    def __init__(
+        self,
+        core: Core,
+        admission: Admission,
+        stateless: Stateless,
+        pings: Pings,
+        serving: Serving,
+        counters: Counters,
+    ) -> None:
+        self._core = core
+        self._admission = admission
+        self._stateless = stateless
+        self._pings = pings
+        self._serving = serving
+        self._counters = counters
+        self._own_routes = OwnRoutes(core.ours, core.tokens)
+        #: requests that wait for a credential look-up, by what a repetition of them has
+        self._waiting: dict[tuple[object, ...], Work] = {}
+        #: no new work
+        self.draining = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a credential look-up."""
+        return len(self._waiting)
+
+    def received(self, request: Request, source: Flow) -> None:
+        """A request came by ``source``. Whatever is wrong with it, it is answered or dropped here."""
+        flow = self._stateless.note_source(request, source)
+        try:
+            validate(request, self._core.ours)
+            arrival = self._admission.arrival(request, source, flow)
+            if self._belongs_to_another(arrival):
+                return
+            self._own_routes.strip(arrival)
+            if arrival.tokens and in_dialog(request):
+                if not arrival.trusted and not any(arrival.tokens):
+                    raise SIPError(403, "Route Without Token")  # nothing is proven: it may cost no state
+                self._serving.in_dialog(arrival)
+            elif request.method == "ACK":
+                if arrival.trusted:
+                    self._serving.dialogs.forward_ack(arrival)
+            else:
+                self._out_of_dialog(arrival)
+        except SIPError as error:
+            self._counters.refused += 1
+            self._stateless.refuse(request, flow, error)
+        except Exception as error:
+            self._core.broke(error, request)
+            self._stateless.refuse(request, flow, SIPError(500))
+
+    def flow_lost(self, flow: Flow) -> None:
+        """Nobody waits there any more for a look-up of ours."""
+        for work in [work for work in self._waiting.values() if work.arrival.flow is flow]:
+            self._forget(work)
+            work.stop()
+
+    def _belongs_to_another(self, arrival: Arrival) -> bool:
+        """Repetitions, CANCELs, and ACKs to refusals end here."""
+        request = arrival.request
+        if self._waiting and self._belongs_to_waiting(arrival):
+            return True
+        if self._core.transactions.absorb(request, arrival.flow, arrival.client):
+            return True
+        method = request.method
+        if method == "CANCEL":
+            raise SIPError(481)
+        return method == "ACK" and self._stateless.acknowledges(request)
+
+    def _belongs_to_waiting(self, arrival: Arrival) -> bool:
+        """The request that it repeats or cancels waits for a credential look-up."""
+        request, flow = arrival.request, arrival.flow
+        work = self._waiting.get(_key(request, flow))
+        if work is None:
+            return False
+        if request.method == "CANCEL":
+            self._forget(work)
+            work.stop()
+            self._stateless.ok(request, flow)
+            self._stateless.refuse(work.arrival.request, flow, SIPError(487))
+        return True
+
+    def _out_of_dialog(self, arrival: Arrival) -> None:
+        request, flow = arrival.request, arrival.flow
+        if is_for_ourselves(request, self._core.ours) and not request.has("Route"):
+            if self._pings.admit(flow):
+                self._stateless.ok(request, flow, _ABOUT_US)
+            return
+        if in_dialog(request):
+            if not arrival.trusted:
+                raise SIPError(403, "No Route Of Ours")
+        elif self.draining:
+            raise SIPError(503, headers=[("Retry-After", "32")])
+        refuse_foreign_route(arrival)
+        check_loop(request, self._core.ours.sent_bys)
+        work = Work(self._core, arrival)
+        task = self._core.spawn(self._let_in(work), self._failed)
+        if not task.done:
+            work.task = task
+            if work.transaction is None:
+                self._wait(work)
+
+    def _wait(self, work: Work) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            work.stop()
+            raise SIPError(503, headers=[("Retry-After", "5")])
+        work.waited = True
+        self._waiting[_key(work.arrival.request, work.arrival.flow)] = work
+
+    def _forget(self, work: Work) -> None:
+        if work.waited:
+            self._waiting.pop(_key(work.arrival.request, work.arrival.flow), None)
+
+    async def _let_in(self, work: Work) -> None:
+        arrival = work.arrival
+        request, flow = arrival.request, arrival.flow
+        try:
+            if not arrival.unchallenged or request.method == "REGISTER":
+                await self._admission.admit(arrival)
+                if work.waited:
+                    self._forget(work)
+                    if self._core.transactions.absorb(request, flow, arrival.client):
+                        return  # a hop repeated it from another port meanwhile
+            shares = breadth(request, self._core.settings.max_breadth)
+            self._serving.clean(arrival)
+            work.serve()
+        except SIPError as error:
+            self._forget(work)
+            self._counters.refused += 1
+            self._stateless.refuse(request, flow, error)
+            return
+        except Exception as error:
+            self._forget(work)
+            self._core.broke(error, request)
+            self._stateless.refuse(request, flow, SIPError(500))
+            return
+        await self._serving.out_of_dialog(work, shares)
+
+    def _failed(self, error: BaseException) -> None:
+        self._core.unexpected(error)
+
+
+def _key(request: Request, flow: Flow) -> tuple[object, ...]:
+    """By what a repetition, a CANCEL or an ACK of a request is known before it has a transaction."""
+    via = request.via
+    method = request.method
+    return (flow.id, via.branch, via.sent_by, "INVITE" if method in ("ACK", "CANCEL") else method)

@@ -1,0 +1,160 @@
+"""A request that has been let in, on its way to the registrar or the proxy, with user code in between."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from oversip_tw.auth.credentials import strip_credentials
+from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.destinations import Destinations
+from oversip_tw.proxy.dialogs import Dialogs
+from oversip_tw.proxy.forwarding import drop_identities
+from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.way import Way
+from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.work import Work
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.transaction.server import ServerTransaction
+
+
+class Serving:
+    """What RFC 3261 calls the transaction user: every request here has a server transaction, ACKs excepted."""
+
+    __slots__ = ("_core", "_destinations", "_hooked", "_hooking", "_registrar", "dialogs")
+
+    def __init__(self, core: Core, registrar: Registrar, hooking: Hooking) -> None:
+        self._core = core
+        self._registrar = registrar
+        self._hooking = hooking
+        self._destinations = Destinations(core)
+        self.dialogs = Dialogs(core)
+        names = ("on_request", "on_register", "on_targets", "on_response")
+        self._hooked = frozenset(name for name in names if hooking.overrides(name))
+        if "on_response" in self._hooked:
+            core.on_response = self._respond_through_hook
+
+    def clean(self, arrival: Arrival) -> None:
+        """Take off what is for us alone, and what only a trusted hop has a right to say."""
+        request = arrival.request
+        if request.has("Authorization") or request.has("Proxy-Authorization"):
+            strip_credentials(request, self._core.ours.domains)
+        if not arrival.trusted:
+            drop_identities(request)
+
+    # -- in a dialog ------------------------------------------------------------------------------------------------
+
+    def in_dialog(self, arrival: Arrival) -> None:
+        """Let through by a token in our own Record-Route; it never reaches registrar or users.
+
+        Raises SIPError 503 when there are too many transactions.
+        """
+        request = arrival.request
+        self.clean(arrival)
+        if request.method == "ACK":
+            self.dialogs.forward_ack(arrival)
+            return
+        work = Work(self._core, arrival)
+        work.serve()
+        try:
+            way = self.dialogs.way(arrival)
+        except SIPError as error:
+            work.refuse(error)
+            return
+        if request.method == "BYE":
+            self._core.calls.ended(request)
+        if "on_request" in self._hooked:
+            work.task = self._core.spawn(self._answering(work, self._hook_and_relay(work, way)), self._core.unexpected)
+        else:
+            self._relay_in_dialog(work, way)
+
+    async def _hook_and_relay(self, work: Work, way: Way) -> None:
+        async with self._hooking.turn(work.arrival.request.call_id):
+            await self._hooking.run(lambda: self._hooking.hooks.on_request(work.arrival))
+            self._relay_in_dialog(work, way)
+
+    def _relay_in_dialog(self, work: Work, way: Way) -> None:
+        arrival, transaction = work.arrival, work.transaction
+        if transaction is not None and not work.over:
+            key = self.dialogs.sender_key(arrival) if wants_record_route(arrival.request) else b""
+            self._core.relay(arrival, transaction, ((way,),), 1, key)
+
+    # -- out of one -------------------------------------------------------------------------------------------------
+
+    async def out_of_dialog(self, work: Work, shares: int) -> None:
+        """Carry out what was let in; ``shares`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
+        request = work.arrival.request
+        if request.method == "REGISTER":
+            await self._answering(work, self._register(work))
+            return
+        if request.method == "INVITE" and request.to_tag is None:
+            self._core.calls.invited(request)
+        await self._answering(work, self._proxy(work, shares))
+
+    async def _register(self, work: Work) -> None:
+        arrival = work.arrival
+        if "on_register" in self._hooked:
+            async with self._hooking.turn(arrival.request.call_id):
+                await self._hooking.run(lambda: self._hooking.hooks.on_register(arrival))
+                await self._bind(work)
+        else:
+            await self._bind(work)
+
+    async def _bind(self, work: Work) -> None:
+        arrival, transaction = work.arrival, work.transaction
+        request = arrival.request
+        assert transaction is not None
+        assert arrival.user is not None
+        flow = arrival.flow if arrival.client else None
+        path = request.values("Path") if request.has("Path") else ()
+        transaction.respond(await self._registrar.register(request, arrival.user, flow, path))
+
+    async def _proxy(self, work: Work, shares: int) -> None:
+        if "on_request" in self._hooked or "on_targets" in self._hooked:
+            async with self._hooking.turn(work.arrival.request.call_id):
+                await self._route(work, shares)
+        else:
+            await self._route(work, shares)
+
+    async def _route(self, work: Work, shares: int) -> None:
+        arrival, transaction = work.arrival, work.transaction
+        assert transaction is not None
+        if "on_request" in self._hooked:
+            await self._hooking.run(lambda: self._hooking.hooks.on_request(arrival))
+        groups = await self._destinations.find(arrival)
+        if "on_targets" in self._hooked:
+            await self._hooking.run(lambda: self._hooking.hooks.on_targets(arrival, groups))
+            groups = [group for group in groups if group]
+            if not groups:
+                raise SIPError(480)
+        caller_key = await self._destinations.caller_key(arrival)
+        if not work.over:
+            self._core.relay(arrival, transaction, groups, shares, caller_key)
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    async def _answering(self, work: Work, doing: Coroutine[Any, Any, None]) -> None:
+        """Do it; a SIPError raised meanwhile becomes the answer, anything else a 500 and a line of log."""
+        try:
+            await doing
+        except SIPError as error:
+            work.refuse(error)
+        except Exception as error:
+            self._core.broke(error, work.arrival.request)
+            work.refuse(SIPError(500))
+
+    def _respond_through_hook(self, response: Response, request: Request, transaction: ServerTransaction) -> None:
+        async def run() -> None:
+            async with self._hooking.turn(request.call_id):
+                await self._hooking.run(lambda: self._hooking.hooks.on_response(response, request))
+                transaction.respond(response)
+
+        def failed(error: BaseException) -> None:
+            self._core.broke(error, request)
+            if response.status >= 200:
+                transaction.respond(request.response(500, to_tag=self._core.new_id()))
+
+        self._core.spawn(run(), failed)
