@@ -28,10 +28,10 @@ unit: $(VENV)/.tests
 	$(BIN)/python -m twisted.trial $(UNIT)
 
 lint: $(VENV)/.lint
-	$(BIN)/ruff check .
+	$(BIN)/python -m ruff check .
 
 types: $(VENV)/.lint
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 # docs/reference/configuration.md and etc/oversip.toml, made from the code
 reference: $(VENV)/.installed
