@@ -22,6 +22,7 @@ from oversip_tw.service.bridge import deferred
 from oversip_tw.service.build import Parts, StartUpError, build
 from oversip_tw.service.logs import SafeLog
 from oversip_tw.service.process import on_signal, open_more_files, settle_memory
+from oversip_tw.service.watchdog import Watchdog
 from oversip_tw.transport.listener import ListenError
 from oversip_tw.transport.tls import CertificateError
 from oversip_tw.web import is_built
@@ -50,6 +51,7 @@ class Server(Service):
         open_more_files()
         log = SafeLog("oversip", self._config.log.level)
         self.parts = parts = build(self._config, self._reactor, log)
+        self._watchdog = Watchdog(self._reactor, log)
         try:
             parts.from_thread.wait(parts.location.load())
             self._listen()
@@ -60,6 +62,7 @@ class Server(Service):
             raise StartUpError(str(error)) from None
         super().startService()
         parts.location.start()
+        self._watchdog.start()
         if parts.store is not None:
             parts.store.start()
         self._undo_signals.append(on_signal(signal.SIGHUP, lambda: self._reactor.callFromThread(self.reload)))
@@ -143,6 +146,7 @@ class Server(Service):
         parts.connector.close()
         parts.lookups.close()
         parts.location.stop()
+        self._watchdog.stop()
         if parts.store is not None:
             await parts.store.close()
         # Nothing is left that they could be for, and in a program around us the reactor runs on.
