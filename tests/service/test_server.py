@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import DatagramProtocol, Protocol, connectionDone
 from twisted.internet.threads import deferToThread
@@ -33,13 +33,13 @@ LISTEN = "".join(
 )
 
 
-def options(branch: str = "1", cseq: int = 1) -> bytes:
-    """A question that anybody may ask."""
+def request(method: str, uri: str = "sip:nobody@example.org", transport: str = "UDP") -> bytes:
+    """A request of somebody whom nobody knows."""
     return (
-        "OPTIONS sip:example.org SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{branch};rport\r\nMax-Forwards: 70\r\n"
-        "From: <sip:a@example.org>;tag=1\r\nTo: <sip:example.org>\r\n"
-        f"Call-ID: 1\r\nCSeq: {cseq} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        f"{method} {uri} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{method};rport\r\nMax-Forwards: 70\r\n"
+        f"From: <sip:a@example.org>;tag=1\r\nTo: <{uri}>\r\nContact: <sip:a@127.0.0.1>\r\n"
+        f"Call-ID: 1\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
 
@@ -47,10 +47,16 @@ class Phone(DatagramProtocol):
     """A UDP socket that keeps what comes."""
 
     def __init__(self) -> None:
-        self.next: Deferred[bytes] = Deferred()
+        self._came: DeferredQueue[bytes] = DeferredQueue()
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        self.next.callback(datagram)
+        self._came.put(datagram)
+
+    async def status(self) -> int:
+        """The status of the next response."""
+        answer = parse(await self._came.get())
+        assert isinstance(answer, Response)
+        return answer.status
 
 
 class Line(Protocol):
@@ -102,10 +108,8 @@ class Running(unittest.TestCase):
         server = self.start()
         phone = Phone()
         port = reactor.listenUDP(0, phone, interface="127.0.0.1")
-        phone.transport.write(options(), ("127.0.0.1", self.port(server, "udp")))
-        answer = parse(await phone.next)
-        assert isinstance(answer, Response)
-        self.assertEqual(answer.status, 200)
+        phone.transport.write(request("OPTIONS", "sip:example.org"), ("127.0.0.1", self.port(server, "udp")))
+        self.assertEqual(await phone.status(), 200)
         await port.stopListening()
 
     def test_udp(self) -> Deferred[None]:
@@ -115,7 +119,7 @@ class Running(unittest.TestCase):
     async def _tcp(self) -> None:
         server = self.start()
         line = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port(server, "tcp")), Line())
-        line.transport.write(options().replace(b"UDP", b"TCP"))
+        line.transport.write(request("OPTIONS", "sip:example.org", "TCP"))
         await line.came
         self.assertIn(b"SIP/2.0 200 OK", line.data)
         await server.stopService()
@@ -223,6 +227,43 @@ class Running(unittest.TestCase):
     def test_k12_idle(self) -> Deferred[None]:
         """K12: with nothing under way the end comes at once, whatever time it may take."""
         return ensureDeferred(self._drain())
+
+    async def _under_way(self) -> tuple[Server, Phone, Any]:
+        """A server that works on an INVITE, whose hook waits; the phone it came from."""
+        text = f'hooks = "tests.service.waiting_hooks:WaitingHooks"\n{LISTEN}[timers]\ndrain = 20\n'
+        server = self.start(f'{text}[[trusted]]\nnetwork = "127.0.0.1"\nrole = "core"\n')
+        phone = Phone()
+        port = reactor.listenUDP(0, phone, interface="127.0.0.1")
+        phone.transport.connect("127.0.0.1", self.port(server, "udp"))
+        phone.transport.write(request("INVITE"))
+        self.assertEqual(await phone.status(), 100)
+        return server, phone, port
+
+    async def _finishes(self) -> None:
+        server, phone, port = await self._under_way()
+        stopping = server.stopService()
+        phone.transport.write(request("MESSAGE"))
+        self.assertEqual(await phone.status(), 503)
+        self.assertNoResult(stopping)
+        server.parts.hooks.go.callback(None)
+        self.assertEqual(await phone.status(), 404)
+        await stopping
+        await port.stopListening()
+
+    def test_k12_finishes(self) -> Deferred[None]:
+        """K12: what is under way is finished before the end; what is new hears 503."""
+        return ensureDeferred(self._finishes())
+
+    async def _hastened(self) -> None:
+        server, _, port = await self._under_way()
+        stopping = server.stopService()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopping
+        await port.stopListening()
+
+    def test_k12_hastened(self) -> Deferred[None]:
+        """K12: a second SIGTERM ends the wait."""
+        return ensureDeferred(self._hastened())
 
     async def _reload(self) -> None:
         authority.ensure(self.folder, ["localhost"])
