@@ -42,7 +42,7 @@ page:
 	@if ! test -f $(WEB)/package.json; then :; \
 	elif ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then \
 	  echo "no phone page: needs Node.js 18 or newer with npm (apt install nodejs npm), then make again" >&2; \
-	else $(MAKE) --no-print-directory $(PAGE) || echo "no phone page: npm failed, see above" >&2; fi
+	else $(MAKE) --no-print-directory --silent $(PAGE) || echo "no phone page: npm failed, see above" >&2; fi
 
 $(PAGE): $(PAGE_SOURCES)
 	@echo "bundling the phone page" >&2

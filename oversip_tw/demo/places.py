@@ -50,12 +50,12 @@ def addresses(listed: str, environment: Mapping[str, str] | None = None) -> list
 
 
 def taken(places: Sequence[tuple[str, str, int]]) -> list[str]:
-    """Which of the (transport, address, port) are in use, as words."""
-    return [
-        f"{transport} {address} port {port}"
-        for transport, address, port in places
-        if not _is_free(transport, address, port)
-    ]
+    """Which of the (transport, address, port) are in use, as words; a port that is taken on several is said once."""
+    found: dict[tuple[str, int], str] = {}
+    for transport, address, port in places:
+        if (transport, port) not in found and not _is_free(transport, address, port):
+            found[transport, port] = f"{transport} port {port} (on {address})"
+    return list(found.values())
 
 
 def _outward() -> Iterator[str]:

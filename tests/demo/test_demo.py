@@ -78,7 +78,7 @@ class Demo(unittest.SynchronousTestCase):
             self.assertEqual(self.make(PORT_BASE=str(base)), 1)
         told = self.out.getvalue()
         self.assertEqual(told.count("\n"), 1)
-        self.assertIn(f"tcp 127.0.0.1 port {port}", told)
+        self.assertIn(f"tcp port {port} (on 127.0.0.1)", told)
         self.assertIn("make demo PORT_BASE=", told)
         self.assertEqual(self.runs, [])
 
