@@ -45,6 +45,9 @@ class World:
         trusted: tuple[TrustedSource, ...] | None = None,
         store: object = None,
         users: Users | None = None,
+        lookups: FakeLookups | None = None,
+        trace: bool = False,
+        transactions: int = 50_000,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -61,7 +64,9 @@ class World:
         self.connector = FakeConnector((self.udp, self.tcp))
         self.connector.flow_to = self._flow_to  # type: ignore[method-assign]
         self.dialled: dict[object, MemoryFlow] = {}
-        self.lookups = FakeLookups(a={"peer.example.net": [CORE]})
+        #: connections that we dial do not come to stand
+        self.connecting = False
+        self.lookups = lookups or FakeLookups(a={"peer.example.net": [CORE]})
         self._ids = count(1)
         if trusted is None:
             trusted = (TrustedSource((CORE,), Role.CORE),)
@@ -85,6 +90,8 @@ class World:
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=(DOMAIN,), **proxy_settings),  # type: ignore[arg-type]
                 registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                transactions=transactions,
+                trace=trace,
             ),
         )
         for listener in (self.udp, self.tcp, self.ws, self.wss):
@@ -105,7 +112,8 @@ class World:
         if flow is None or flow.closed:
             flow = MemoryFlow("tcp", (target.address, target.port), self.tcp, False, receiver=self.element)  # type: ignore[attr-defined]
             self.flows.add(flow)
-            self.element.flow_opened(flow)
+            if not self.connecting:
+                self.element.flow_opened(flow)
             self.dialled[target] = flow
         return flow
 
@@ -135,6 +143,22 @@ class World:
         self.flows.remove(flow)
         flow.lose()
 
+    def comes_back(self, phone: Phone) -> None:
+        """``phone`` has a new connection and registers again; what it was sent meanwhile can still be looked at."""
+        phone.flow = self.connect(phone.flow.transport)
+        phone.register(keep=True)
+
+    def left(self) -> dict[str, int]:
+        """What stands of transactions, timers and waits; empty when there is nothing."""
+        core = self.element.core
+        found = {
+            "transactions": core.transactions.count,
+            "timers": core.wheel.count,
+            "waits": core.waiting.count,
+            "look-ups": self.element.waiting,
+        }
+        return {name: number for name, number in found.items() if number}
+
     def errors(self) -> list[str]:
         """What was logged as an error."""
         return [text for level, text in self.log.lines if level == "error"]
@@ -153,6 +177,7 @@ class Phone:
         self.instance = f"urn:uuid:00000000-0000-4000-8000-{self.number:012}" if instance else None
         self.outbound = outbound
         self.host = f"h{self.number}.invalid"
+        self._kept: list[Request | Response] = []
         self._cseq = count(1)
         self._branches = count(1)
 
@@ -212,17 +237,19 @@ class Phone:
         """Send ``request``, and again with credentials when they are asked for; the request that got through."""
         self.take()
         self.send(request)
-        answer = self.take()[-1]
+        came = self.take()
+        answer = came[-1] if came else None
         if isinstance(answer, Response) and answer.status in (401, 407):
             if request.method == "INVITE":
                 self.acknowledge(request, answer)
             request = self.authorized(request, answer)
             self.send(request)
         else:
-            self.flow._carried -= 1
+            self.flow._carried -= len(came)
         return request
 
-    def register(self, expires: int = 600, **headers: str) -> Response:
+    def register(self, expires: int = 600, keep: bool = False, **headers: str) -> Response:
+        """Register, and give the answer; ``keep``: leave what comes after that for the next look."""
         params = ";+sip.ice"
         if self.instance:
             params += f';+sip.instance="<{self.instance}>"'
@@ -230,10 +257,12 @@ class Phone:
                 params += ";reg-id=1"
         contact = f"<{self.contact}>{params};expires={expires}"
         defaults = {"Contact": contact, "Supported": "path,gruu,outbound", "To": f"<{self.aor}>"}
-        self.ask(self.build("REGISTER", f"sip:{DOMAIN}", **(defaults | headers)))
-        response = self.take()[-1]
-        assert isinstance(response, Response)
-        return response
+        request = self.ask(self.build("REGISTER", f"sip:{DOMAIN}", **(defaults | headers)))
+        came = self.take()
+        answers = [each for each in came if isinstance(each, Response) and each.call_id == request.call_id]
+        if keep:
+            self._kept = [each for each in came if each not in answers]
+        return answers[-1]
 
     def invite(self, uri: str, **headers: str) -> Request:
         """Call ``uri``; the INVITE that was not challenged."""
@@ -270,7 +299,8 @@ class Phone:
 
     def take(self) -> list[Request | Response]:
         """What has come since the last look."""
-        return [parse(data, framing="datagram") for data in self.flow.take()]
+        kept, self._kept = self._kept, []
+        return kept + [parse(data, framing="datagram") for data in self.flow.take()]
 
     def requests(self, method: str) -> list[Request]:
         """The requests of that method among what has come since the last look."""
