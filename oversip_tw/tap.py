@@ -20,11 +20,14 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> Server:
-    """The server that ``options`` ask for. Raises usage.UsageError for a bad configuration."""
+    """The server that ``options`` ask for. A bad configuration ends the process, with a line for each mistake.
+
+    (twistd makes a traceback of a UsageError that comes from here, and a page of usage of one that comes before.)
+    """
     try:
         settings = config.load(options["config"]) if options["config"] else config.default()
     except config.ConfigError as error:
-        raise usage.UsageError("\n".join(error.lines())) from None
+        raise SystemExit("\n".join(error.lines())) from None
     sys.excepthook = _one_line
     return Server(settings, monotonic(reactor))
 

@@ -25,7 +25,8 @@ def load_hooks(name: str) -> Hooks:
     try:
         made = getattr(importlib.import_module(module), kind)()
     except Exception as error:
-        raise HooksError(f"cannot load {name}: {type(error).__name__}: {error}") from error
+        said = " ".join(str(error).split())
+        raise HooksError(f"cannot load {name}: {type(error).__name__}: {said}") from error
     if not isinstance(made, Hooks):
         raise HooksError(f"{name} is not derived from oversip_tw.hooks.Hooks")
     return made

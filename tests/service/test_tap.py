@@ -1,0 +1,42 @@
+"""The server as twistd makes it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from oversip_tw.service import Server
+from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.tap import Options, makeService
+
+
+class TapTests(SynchronousTestCase):
+    """``twistd oversip``."""
+
+    def made(self, text: str) -> Server:
+        path = self.mktemp()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        options = Options()
+        options.parseOptions(["-c", path])
+        return makeService(options)
+
+    def test_good(self) -> None:
+        """A configuration becomes a server that is not started yet."""
+        self.assertEqual("oversip", self.made('domains = ["example.org"]').name)
+
+    def test_bad(self) -> None:
+        """Mistakes end the process, each on a line of its own: what SystemExit says goes to standard error."""
+        error = self.assertRaises(SystemExit, self.made, 'domain = ["example.org"]\n[log]\nlevel = "loud"\n')
+        lines = str(error.code).split("\n")
+        self.assertEqual(2, len(lines))
+        for said in ("did you mean domains", "log.level"):
+            self.assertEqual(1, len([line for line in lines if said in line]), said)
+
+
+class LoadHooksTests(SynchronousTestCase):
+    def test_many_lines(self) -> None:
+        """What a module says while it is loaded is told in one line."""
+        with open("hooks_that_fail.py", "w", encoding="utf-8") as file:
+            file.write('raise ValueError("boom\\n\\nand more")\n')
+        error = self.assertRaises(HooksError, load_hooks, "hooks_that_fail:Hooks")
+        self.assertEqual("cannot load hooks_that_fail:Hooks: ValueError: boom and more", str(error))
