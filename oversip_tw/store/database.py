@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -81,9 +82,14 @@ def open_database(path: str | Path) -> sqlite3.Connection:
 
 
 def _make_private(path: Path) -> None:
-    """It holds keys and what stands for passwords. SQLite gives its other files the mode of this one."""
+    """It holds keys and what stands for passwords. SQLite gives its other files the mode of this one.
+
+    A file that exists is never opened past SQLite: closing any descriptor of it gives up the locks that other
+    connections of this process hold, and then another process ends the journal under them.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:

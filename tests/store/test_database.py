@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.python.monkey import MonkeyPatcher
@@ -50,6 +52,17 @@ class Opening(unittest.SynchronousTestCase):
         opened.close()
         opened = open_database(self.path)
         self.assertEqual(opened.execute("SELECT name FROM secrets").fetchall(), [("a",)])
+        opened.close()
+
+    def test_opened_twice(self) -> None:
+        """A second connection keeps the locks of the first: another process that goes leaves its journal alone."""
+        opened = open_database(self.path)
+        opened.execute("INSERT INTO secrets VALUES ('name', 0, x'00')")
+        open_database(self.path).close()
+        script = "import sys; from oversip_tw.store.database import open_database; open_database(sys.argv[1]).close()"
+        environment = {"PYTHONPATH": ":".join(sys.path)}
+        subprocess.run([sys.executable, "-c", script, str(self.path)], check=True, env=environment)
+        self.assertTrue(self.path.with_name(self.path.name + "-wal").exists())
         opened.close()
 
     def test_older_schema(self) -> None:
