@@ -120,22 +120,22 @@ class Element:
         try:
             message = parse(data, self._limits, _FRAMING[flow.transport])
             if isinstance(message, Request):
-                self._intake.received(message, flow)
+                self._intake.received(message, flow, len(data))
             elif not self.core.transactions.answered(message):
                 self.counters.strays += 1
         except ParseError as error:
-            # A response is not worth the browser's connection: it is dropped, as everywhere.
-            self._unreadable(error, flow, drop=data[:4].upper() == b"SIP/")
+            self._unreadable(error, flow, data)
         except Exception as error:
             self.core.unexpected(error)
 
-    def _unreadable(self, error: SIPError, flow: Flow, drop: bool = False) -> None:
+    def _unreadable(self, error: SIPError, flow: Flow, data: bytes = b"") -> None:
         self.counters.unreadable += 1
         request = error.request if isinstance(error, ParseError) else None
         try:
             if request is not None:
-                self._stateless.refuse(request, self._stateless.note_source(request, flow), error)
-            elif not drop and _FRAMING[flow.transport] == "websocket":
+                self._stateless.refuse(request, self._stateless.note_source(request, flow), error, len(data))
+            elif _FRAMING[flow.transport] == "websocket" and data[:4].upper() != b"SIP/":
+                # A bad response is not worth the browser's connection: it is dropped, as everywhere.
                 flow.close(UNREADABLE, "not a SIP message")
         except Exception as defect:
             self.core.unexpected(defect)

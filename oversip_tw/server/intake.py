@@ -24,10 +24,11 @@ from oversip_tw.sip.message import Request
 #: requests that wait for a credential look-up at one time
 MOST_WAITING = 10_000
 
-_METHODS = (
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, PRACK, UPDATE, PUBLISH"
+#: what OPTIONS is told; short, so that it may follow the shortest of requests (F2)
+_ABOUT_US = (
+    ("Allow", "INVITE,ACK,CANCEL,BYE,OPTIONS,REGISTER,MESSAGE,SUBSCRIBE,NOTIFY,REFER,INFO,PRACK,UPDATE,PUBLISH"),
+    ("Supported", "path,outbound,gruu"),
 )
-_ABOUT_US = (("Allow", _METHODS), ("Accept", "*/*"), ("Supported", "path, outbound, gruu"))
 
 
 class Intake:
@@ -62,12 +63,13 @@ class Intake:
         """Requests that wait for a credential look-up."""
         return len(self._waiting)
 
-    def received(self, request: Request, source: Flow) -> None:
-        """A request came by ``source``. Whatever is wrong with it, it is answered or dropped here."""
+    def received(self, request: Request, source: Flow, size: int) -> None:
+        """A request of ``size`` octets came by ``source``. Whatever is wrong with it, it is answered or dropped here."""
         flow = self._stateless.note_source(request, source)
         try:
             validate(request, self._core.ours)
             arrival = self._admission.arrival(request, source, flow)
+            arrival.size = size
             if self._belongs_to_another(arrival):
                 return
             self._own_routes.strip(arrival)
@@ -82,10 +84,10 @@ class Intake:
                 self._out_of_dialog(arrival)
         except SIPError as error:
             self._counters.refused += 1
-            self._stateless.refuse(request, flow, error)
+            self._stateless.refuse(request, flow, error, size)
         except Exception as error:
             self._core.broke(error, request)
-            self._stateless.refuse(request, flow, SIPError(500))
+            self._stateless.refuse(request, flow, SIPError(500), size)
 
     def flow_lost(self, flow: Flow) -> None:
         """Nobody waits there any more for a look-up of ours."""
@@ -114,15 +116,15 @@ class Intake:
         if request.method == "CANCEL":
             self._forget(work)
             work.stop()
-            self._stateless.ok(request, flow)
-            self._stateless.refuse(work.arrival.request, flow, SIPError(487))
+            self._stateless.ok(request, flow, arrival.size)
+            self._stateless.refuse(work.arrival.request, flow, SIPError(487), work.arrival.size)
         return True
 
     def _out_of_dialog(self, arrival: Arrival) -> None:
         request, flow = arrival.request, arrival.flow
         if is_for_ourselves(request, self._core.ours) and not request.has("Route"):
             if self._pings.admit(flow):
-                self._stateless.ok(request, flow, _ABOUT_US)
+                self._stateless.ok(request, flow, arrival.size, _ABOUT_US)
             return
         if in_dialog(request):
             if not arrival.trusted:
@@ -165,12 +167,12 @@ class Intake:
         except SIPError as error:
             self._forget(work)
             self._counters.refused += 1
-            self._stateless.refuse(request, flow, error)
+            self._stateless.refuse(request, flow, error, arrival.size)
             return
         except Exception as error:
             self._forget(work)
             self._core.broke(error, request)
-            self._stateless.refuse(request, flow, SIPError(500))
+            self._stateless.refuse(request, flow, SIPError(500), arrival.size)
             return
         await self._serving.out_of_dialog(work, shares)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from oversip_tw.interfaces import Flow, Flows
 from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.sip.errors import SIPError
-from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.message import Request
 from oversip_tw.sip.status import REASONS
 
 #: begins each To tag of these answers; an ACK with such a tag may be for us and is worth the hash
 _TAG = "sl-"
+#: 48 bits: nobody has to make one to any purpose, and short answers amplify less
+_HASH_DIGITS = 12
 _SENT_BY_DEFAULT_PORT = 5060
+#: no stateless answer over UDP is longer than so many times its request
+_AMPLIFICATION = 1.5
+
+Headers = Sequence[tuple[str, str]]
 
 
 class Stateless:
@@ -40,29 +47,35 @@ class Stateless:
             return flow
         return self._flows.find(pack_udp(flow.local, (flow.peer[0], named))) or flow
 
-    def refuse(self, request: Request, flow: Flow, error: SIPError) -> None:
-        """Answer ``request`` with ``error``, once, and remember nothing (RFC 3261 §8.2.7). An ACK gets no answer."""
+    def refuse(self, request: Request, flow: Flow, error: SIPError, size: int) -> None:
+        """Answer ``request``, which came as ``size`` octets, with ``error``, once, and remember nothing (RFC 3261
+        §8.2.7). An ACK gets no answer."""
         if request.method != "ACK":
-            self.answer(flow, request.response(error.status, error.reason, self._tag(request), error.headers))
+            self._answer(request, flow, size, error.status, error.reason, error.headers)
 
-    def answer(self, flow: Flow, response: Response) -> None:
-        """Send a response once."""
-        flow.send(response.to_bytes())
-
-    def ok(self, request: Request, flow: Flow, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def ok(self, request: Request, flow: Flow, size: int, headers: Headers = ()) -> None:
         """Answer 200."""
-        self.answer(flow, request.response(200, REASONS[200], self._tag(request), headers))
+        self._answer(request, flow, size, 200, REASONS[200], headers)
+
+    def _answer(self, request: Request, flow: Flow, size: int, status: int, reason: str, headers: Headers) -> None:
+        tag = self._hash(request) if request.to_tag is None else None
+        data = request.response(status, reason, tag, headers).to_bytes()
+        if not flow.reliable:
+            # Whoever wrote the source address may not be who lives there (F2).
+            most = _AMPLIFICATION * size
+            if len(data) > most and headers:
+                data = request.response(status, reason, tag).to_bytes()
+            if len(data) > most:
+                return
+        flow.send(data)
 
     def acknowledges(self, ack: Request) -> bool:
         """``ack`` is for a refusal of ours."""
         tag = ack.to_tag
         return tag is not None and tag.startswith(_TAG) and hmac.compare_digest(tag, self._hash(ack))
 
-    def _tag(self, request: Request) -> str | None:
-        return self._hash(request) if request.to_tag is None else None
-
     def _hash(self, request: Request) -> str:
         mac = self._mac.copy()
         named = f"{request.via.branch} {request.call_id} {request.from_tag}"
         mac.update(named.encode("utf-8", "surrogateescape"))
-        return _TAG + mac.hexdigest()[:20]
+        return _TAG + mac.hexdigest()[:_HASH_DIGITS]

@@ -155,7 +155,7 @@ class SupersededTests(CarryOver):
     """A browser that came back while its old connection still looks open."""
 
     def test_requests_follow_at_once(self) -> None:
-        """As soon as the binding is refreshed on another flow, the dialog's requests go there; the old one is pinged."""
+        """As soon as the binding is refreshed on another flow, requests go there; the old one is pinged."""
         old = self.bob.flow
         self.world.comes_back(self.bob)
         self.assertEqual(1, old.pings)

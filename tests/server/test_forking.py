@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.auth.trust import Role, TrustedSource
@@ -116,7 +118,7 @@ class RaceTests(Forking):
             self.assertEqual(1, len(phone.requests("ACK")))
 
     def test_200_crosses_the_cancel(self) -> None:
-        """The callee answers while CANCEL is under way: the 2xx wins, and the caller gets it after the 200 to CANCEL."""
+        """The callee answers while CANCEL is under way: its 2xx wins and reaches the caller."""
         bob = self.bob()
         invite = self.alice.invite(bob.aor)
         [arrived] = bob.requests("INVITE")
@@ -344,11 +346,10 @@ class FailoverTests(SynchronousTestCase):
 
     def test_connection_refused(self) -> None:
         """TCP that cannot be made: the next address."""
-        self.world.lookups.a_records["tcp.example.net"] = [CORE, OTHER_CORE]
         world = self.world
-        world.element.core.settings = type(world.element.core.settings)(
-            domains=(DOMAIN,), next_hops=(NextHop(frozenset({"*"}), Uri.parse("sip:tcp.example.net:5080;transport=tcp")),)
-        )
+        world.lookups.a_records["tcp.example.net"] = [CORE, OTHER_CORE]
+        hop = NextHop(frozenset({"*"}), Uri.parse("sip:tcp.example.net:5080;transport=tcp"))
+        world.element.core.settings = replace(world.element.core.settings, next_hops=(hop,))
         world.connecting = True
         self.alice.invite("sip:dave@far.example.net")
         [flow] = world.dialled.values()
