@@ -64,7 +64,7 @@ class Intake:
         return len(self._waiting)
 
     def received(self, request: Request, source: Flow, size: int) -> None:
-        """A request of ``size`` octets came by ``source``. Whatever is wrong with it, it is answered or dropped here."""
+        """A request of ``size`` octets came by ``source``. Whatever it is, it is answered or dropped here."""
         flow = self._stateless.note_source(request, source)
         try:
             validate(request, self._core.ours)

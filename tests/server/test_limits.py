@@ -36,9 +36,10 @@ class StatelessTests(SynchronousTestCase):
         answers = []
         for tail in (b"m:<sip:a@example.com>\r\nUser-Agent: something\r\n", b""):
             tiny = (
-                b"MESSAGE sip:b@example.com SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bKx%d\r\n"
-                b"f:<sip:a@example.com>;tag=1\r\nt:<sip:b@example.com>\r\ni:1\r\nCSeq:1 MESSAGE\r\nMax-Forwards:9\r\n" % len(tail)
-            ) + tail + b"\r\n"  # fmt: skip
+                b"MESSAGE sip:b@example.com SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bKx%d\r\n" % len(tail)
+                + b"f:<sip:a@example.com>;tag=1\r\nt:<sip:b@example.com>\r\ni:1\r\n"
+                + b"CSeq:1 MESSAGE\r\nMax-Forwards:9\r\n"
+            ) + tail + b"\r\n"
             self.stranger.flow.receive(tiny)
             for data in self.stranger.flow.take():
                 answers.append(b"Proxy-Authenticate" in data)
