@@ -26,6 +26,10 @@ _METHODS = frozenset(
 ).union(("SUBSCRIBE", "UPDATE"))
 _SIP = frozenset(("SIP/", "sip/"))
 _VERSIONS = frozenset(("SIP/2.0", "sip/2.0"))
+#: lines of a head, counted before anything is done for each; four for every field is more than anybody folds
+_LINES_OF_A_FIELD = 4
+#: lines of a damaged head that are read to answer it
+_READABLE_LINES = 512
 _any_line_end = re.compile(r"\r\n|\r|\n")
 #: a start line somewhere behind the first message
 _another = re.compile(rb"(?:^|\n)(?:SIP/2\.0 |[^\r\n]++(?<= SIP/2\.0)\r?\n)", re.IGNORECASE)
@@ -77,6 +81,8 @@ def _refuse_excess(excess: bytes, message: Request | Response) -> None:
 def _parse(octets: bytes, body: bytes, limits: Limits, framing: Framing) -> Request | Response:
     head = octets.decode("utf-8", "surrogateescape")
     lines: list[str] = head.split("\r\n")
+    if len(lines) > _LINES_OF_A_FIELD * limits.headers:
+        raise ParseError("Too Many Header Fields")
     starts = tuple(line_starts(head))
     layout = known.get(starts) or layout_of(starts)
     reading = lines
@@ -215,7 +221,7 @@ def answerable(data: bytes) -> Request | None:
     is returned too: it is up to the caller never to answer one.
     """
     text = data.decode("utf-8", "surrogateescape").replace("\0", "")
-    lines, reading, layout = _unfolded(_any_line_end.split(text))
+    lines, reading, layout = _unfolded(_any_line_end.split(text, _READABLE_LINES)[:_READABLE_LINES])
     start = reading[0].split(" ")
     start = [part for part in start if part]
     if not start or grammar.token.fullmatch(start[0]) is None:

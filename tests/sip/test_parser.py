@@ -219,6 +219,16 @@ class Headers(Parser):
         self.assertEqual(len(parse(with_lines(b'm: "' + b"," * 20 + b'" <sip:h>')).contacts), 2)
         self.refused(INVITE, limits=Limits(contacts=0), status=403)
 
+    def test_p8_lines_beyond_reading(self) -> None:
+        """P8, P11: thousands of lines are refused by their number; what is said of them is read from the first ones."""
+        for lines in ([b"X: y"] * 3000, [b"X: y"] + [b" z"] * 3000, [b"X: y\n"] * 3000):
+            with self.assertRaises(ParseError) as caught:
+                parse(with_lines(*lines))
+            self.assertEqual(caught.exception.status, 400)
+            request = caught.exception.request
+            self.assertEqual(request.call_id, parse(INVITE).call_id)
+            self.assertLess(len(request.get_all("X")), 600)
+
     def test_p10_numbers(self) -> None:
         """P10: CSeq below 2**31, Max-Forwards up to 255, all in ASCII digits."""
         for number in (b"2147483648", b"-1", b"", b"1x", b"\xd9\xa1", b"9" * 5000):
