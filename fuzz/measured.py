@@ -8,6 +8,7 @@ import mmap
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -112,10 +113,8 @@ def cpu(target: Target, data: bytes) -> float:
     """Seconds of CPU that ``data`` takes."""
     gc.collect()
     started = time.process_time()
-    try:
+    with suppress(Exception):
         target.run(data)
-    except Exception:
-        pass
     return time.process_time() - started
 
 

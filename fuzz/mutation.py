@@ -19,8 +19,8 @@ WORDS: tuple[bytes, ...] = (
     *(b"INVITE", b"ACK", b"BYE", b"CANCEL", b"REGISTER", b"OPTIONS", b"MESSAGE", b"NOTIFY", b"REFER", b"PRACK"),
     *(b"0", b"-1", b"255", b"256", b"65535", b"65536", b"2147483647", b"2147483648", b"4294967296", b"9" * 25),
 )
-#: from here on a repetition is one that only limits stop
-_LONG = (64, 1024, 8192, 65536)
+#: octets of a repetition; the last are such that only limits stop them
+_LONG = (4, 16, 64, 256, 1024, 8192, 65536)
 
 Mutator = Callable[[bytearray, Random], None]
 

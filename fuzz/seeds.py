@@ -7,7 +7,9 @@ from tests.websocket.wire import KEY, head
 
 
 def _message(text: str, body: str = "") -> bytes:
-    lines = [line.strip() for line in text.strip().splitlines()]
+    # "+" goes on with the line before it
+    lines = text.strip().replace("\n        +", "").splitlines()
+    lines = [line.strip() for line in lines]
     octets = body.strip().replace("\n", "\r\n").encode() + b"\r\n" if body else b""
     return "\r\n".join([*lines, f"Content-Length: {len(octets)}", "", ""]).encode() + octets
 
@@ -39,7 +41,8 @@ CLIENTS: dict[str, bytes] = {
         From: "Alice" <sip:alice@example.com>;tag=l9dm2jq6rv
         Call-ID: 2f0kqq8cmbc5s4v7q2mn1e
         CSeq: 1 REGISTER
-        Contact: <sip:7ljr9b4p@5v3kq1o7p2a8.invalid;transport=wss>;+sip.ice;reg-id=1;+sip.instance="<urn:uuid:6f1d>";expires=600
+        Contact: <sip:7ljr9b4p@5v3kq1o7p2a8.invalid;transport=wss>;
+        ++sip.ice;reg-id=1;+sip.instance="<urn:uuid:6f1d>";expires=600
         Expires: 600
         Allow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY
         Supported: path,gruu,outbound
@@ -55,7 +58,9 @@ CLIENTS: dict[str, bytes] = {
         From: <sip:alice@example.com>;tag=q0s7hbd3vn
         Call-ID: 8k2d0m6h1cq4p9e3jr7f
         CSeq: 6023 INVITE
-        Proxy-Authorization: Digest algorithm=MD5, username="alice", realm="example.com", nonce="AAXx", uri="sip:bob@example.com", response="d41d8cd98f00b204e9800998ecf8427e", qop=auth, cnonce="l2kq8s7v", nc=00000001
+        Proxy-Authorization: Digest algorithm=MD5, username="alice", realm="example.com", nonce="AAXx",
+        + uri="sip:bob@example.com", response="d41d8cd98f00b204e9800998ecf8427e",
+        + qop=auth, cnonce="l2kq8s7v", nc=00000001
         Contact: <sip:alice@example.com;gr=urn:uuid:6f1d;ob>
         Content-Type: application/sdp
         Session-Expires: 90

@@ -1,4 +1,4 @@
-"""One target in a process of its own: ``python -m fuzz.worker TARGET PLACE SECONDS SEED``, or with ``replay FILE...``."""
+"""One target in a process of its own: ``python -m fuzz.worker TARGET PLACE SECONDS SEED`` or ``TARGET replay FILE``."""
 
 from __future__ import annotations
 

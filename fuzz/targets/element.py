@@ -93,7 +93,7 @@ def _played(scene: Scene, script: bytes) -> object:
         if flow.reliable and not flow.closed:
             scene.world.lose(flow)
     scene.world.clock.advance(200)
-    errors = [text for text in scene.world.errors()]
+    errors = scene.world.errors()
     must(not errors, f"{'trusting' if scene.trusting else 'strict'}: {errors[:3]}")
     must(scene.world.element.core.transactions.count == 0, "a transaction that never ends")
     sent = scene.sent()

@@ -1,8 +1,9 @@
-"""The parser, each framing: only ParseError escapes, what can be answered is, and what passes is a fixed point (P14)."""
+"""The parser: only ParseError escapes, what can be answered is, and what passes is a fixed point (P14)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fuzz.seeds import MESSAGES
 from fuzz.targets import must
@@ -92,10 +93,8 @@ def _forwarded(request: Request, framing: Framing) -> None:
     copy.max_forwards = 12
     copy.uri = "sip:else@example.net"
     copy.remove("Authorization")
-    try:
+    with suppress(ParseError):
         copy.remove_first("Route")
-    except ParseError:
-        pass
     read = parse(copy.to_bytes(), _ROOMY, framing)
     must(isinstance(read, Request) and read.max_forwards == 12 and read.uri.host == "example.net", "edits lost")
     must(read.via.text == _VIA and read.get_all("Record-Route")[0] == "<sip:ov@192.0.2.9;lr>", "not on top")

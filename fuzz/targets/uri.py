@@ -49,8 +49,9 @@ def _address(text: str) -> None:
     must(address.tag == next((value or "" for name, value in address.params if name == "tag"), None), "another tag")
     for name, _ in address.params:
         address.param(name)
+    params = [(name, address.param(name)) for name, _ in address.params]
     try:
-        built = NameAddr.build(address.uri, address.display_name, [(name, address.param(name)) for name, _ in address.params])
+        built = NameAddr.build(address.uri, address.display_name, params)
     except ValueError:
         # escaped control characters are read, but never written
         return

@@ -92,7 +92,8 @@ def _spoken(written: bytes) -> object:
     answer, end, rest = written.partition(b"\r\n\r\n")
     must(answer.startswith(b"HTTP/1.") and end, "no HTTP answer")
     status = int(answer.split(b" ")[1])
-    must(not any(odd in line for line in answer.split(b"\r\n") for odd in (b"\r", b"\n", b"\0")), "a line end in a line")
+    lines = answer.split(b"\r\n")
+    must(not any(odd in line for line in lines for odd in (b"\r", b"\n", b"\0")), "a line end in a line")
     if status == 101:
         while rest:
             size, at = rest[1], 2
