@@ -18,7 +18,7 @@ def shared_server() -> Server:
     """The server that all tests share which need nothing special; started again if it has died."""
     found = _shared.get("server")
     if found is None or not found.child.running:
-        found = _shared["server"] = Server(users=60)
+        found = _shared["server"] = Server(users=250)
     return found
 
 

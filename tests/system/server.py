@@ -33,7 +33,7 @@ for line in lines:
 
 
 #: a bug in the log: a traceback, or the line of a request that became 500 by one
-BUG = re.compile(r"Traceback|Unhandled [Ee]rror|failed: .* at \w+/\w+\.py:\d+")
+BUG = re.compile(r"Traceback|Unhandled [Ee]rror|failed: .* at \w+/\w+\.py:\d+|SQLite:")
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,19 @@ class Server:
         return self.child
 
     def user(self) -> User:
-        """Somebody whom no other test uses."""
+        """Somebody whom no other test uses. Raises IndexError when ``users`` were too few."""
         self._given += 1
-        if self._given > len(self._users):
-            more = [User(f"user{self._given + number - 1}", self.domain, secrets.token_hex(6)) for number in range(20)]
-            self._add(more)
-            self._users += more
         return self._users[self._given - 1]
+
+    def command(self, *words: str, stdin: str = "") -> str:
+        """What the command line says to these words with this server's configuration; AssertionError if it fails."""
+        command = [sys.executable, "-m", "oversip_tw", *words, "-c", str(self.config)]
+        child = Child("command", command, self.folder, {"PYTHONPATH": str(ROOT)}, stdin=True)
+        since = child.size()
+        child.type(stdin)
+        status = child.wait(20)
+        assert status == 0, f"{words}: {status}\n{child.output(since)}"
+        return child.output(since)
 
     @property
     def ws(self) -> str:

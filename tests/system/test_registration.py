@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .case import SystemCase
-from .phone import JSSIP, SIPJS
+from .phone import JSSIP, SIPJS, BrowserPhone
 from .processes import poll
 
 
@@ -84,6 +84,35 @@ class Registration(SystemCase):
         self.assertEqual([], old.snapshot()["calls"])
         caller.do("hangup", call)
         new.until_call("ended")
+
+    def test_users_beside_the_running_server(self) -> None:
+        """`oversip user add`, `passwd` and `remove` take effect within seconds, again and again; others stay."""
+        settled = self.phone(SIPJS)
+        for number in range(3):
+            name = f"new{number}@{self.server.domain}"
+            self.server.command("user", "add", name, "--password-stdin", stdin="first")
+            self.until_accepted(name, "first", True)
+            self.server.command("user", "passwd", name, "--password-stdin", stdin="second")
+            self.until_accepted(name, "first", False)
+            self.until_accepted(name, "second", True)
+        self.server.command("user", "remove", name)
+        self.until_accepted(name, "second", False)
+        self.assertNotIn(name, self.server.command("user", "list"))
+        settled.do("register")
+        settled.until_registered(2)
+
+    def until_accepted(self, name: str, password: str, wanted: bool) -> None:
+        """REGISTER until it is accepted, or refused."""
+
+        def asked() -> bool:
+            phone = BrowserPhone(JSSIP, f"sip:{name}", password, self.server.wss)
+            try:
+                poll(lambda: phone.snapshot()["registration"]["status"], 10, f"an answer for {name}")
+                return bool(phone.snapshot()["registered"]) == wanted
+            finally:
+                phone.close()
+
+        poll(asked, 10, f"{name} accepted: {wanted}", interval=0.3)
 
     def test_registration_is_refreshed(self) -> None:
         """A binding of a minute is refreshed by the browser before it ends, without a word of the user."""
