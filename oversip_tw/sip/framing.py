@@ -14,9 +14,9 @@ from oversip_tw.sip.parser import answerable
 KEEPALIVE = b"\r\n\r\n"
 
 _LINE_ENDS = (b"\r", b"\n")
-_halves = re.compile(rb"(?:\n|\r(?!\n|\Z))++").match
+_halves = re.compile(rb"(?>(?:\n|\r(?!\n|\Z))+)").match
 _content_length = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]++|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE
+    rb"\r\n(?:content-length|l)[ \t]*+:((?>(?:[^\r\n]++|\r\n[ \t])*))(?=\r\n)", re.IGNORECASE
 ).findall
 
 

@@ -1,8 +1,9 @@
 r"""RFC 3261 §25.1 as regular expressions, each under the name of its rule.
 
-They work on text that has been unfolded. All quantifiers that could give back what they took are possessive (``++``,
-``*+``), so every match takes linear time, and all character classes are spelled out, so no Unicode digit or letter gets
-in (never ``\d``, ``\w`` or ``\s``). Use ``fullmatch``.
+They work on text that has been unfolded. No quantifier gives back what it took, so every match takes linear time: on a
+character class it is possessive (``++``, ``*+``), on a group it stands in an atomic group, because Python before 3.11.5
+gets possessive groups wrong (Debian 12 has 3.11.2). All character classes are spelled out, so no Unicode digit or
+letter gets in (never ``\d``, ``\w`` or ``\s``). Use ``fullmatch``.
 """
 
 from __future__ import annotations
@@ -13,72 +14,75 @@ from oversip_tw.sip.errors import ParseError
 
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 #: A quoted pair may hold any ASCII control but CR and LF, NUL included.
-_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*+"'
+_QUOTED = r'"(?>(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*)"'
 _SWS = r"[ \t]*+"
 _LWS = r"[ \t]++"
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
-_USER = rf"(?:[{_UNRESERVED}&=+$,;?/]++|{_ESCAPED})++"
-_PASSWORD = rf"(?:[{_UNRESERVED}&=+$,]++|{_ESCAPED})*+"
+_USER = rf"(?>(?:[{_UNRESERVED}&=+$,;?/]++|{_ESCAPED})+)"
+_PASSWORD = rf"(?>(?:[{_UNRESERVED}&=+$,]++|{_ESCAPED})*)"
 #: Underscores are for the names of containers and Windows machines.
-_LABEL = r"[A-Za-z0-9_]++(?:-++[A-Za-z0-9_]++)*+"
-_HOSTNAME = rf"{_LABEL}(?:\.{_LABEL})*+\.?+"
+_LABEL = r"[A-Za-z0-9_]++(?>(?:-++[A-Za-z0-9_]++)*)"
+_HOSTNAME = rf"{_LABEL}(?>(?:\.{_LABEL})*)\.?+"
 _IPV6_REFERENCE = r"\[[0-9A-Fa-f:.]++\]"
 _HOST = rf"(?:{_HOSTNAME}|{_IPV6_REFERENCE})"
 _PORT = r"[0-9]{1,5}"
-_PARAMCHARS = rf"(?:[{_UNRESERVED}\[\]/:&+$]++|{_ESCAPED})++"
-_URI_PARAMETERS = rf"(?:;{_PARAMCHARS}(?:={_PARAMCHARS})?+)*+"
-_HEADERS = rf"(?:[{_UNRESERVED}\[\]/?:+$=&]++|{_ESCAPED})++"
+_PARAMCHARS = rf"(?>(?:[{_UNRESERVED}\[\]/:&+$]++|{_ESCAPED})+)"
+_URI_PARAMETERS = rf"(?>(?:;{_PARAMCHARS}(?>(?:={_PARAMCHARS})?))*)"
+_HEADERS = rf"(?>(?:[{_UNRESERVED}\[\]/?:+$=&]++|{_ESCAPED})+)"
 _GEN_VALUE = rf"(?:{_TOKEN}++|{_QUOTED}|{_IPV6_REFERENCE})"
-_GENERIC_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?:{_SWS}={_SWS}{_GEN_VALUE})?+"
+_GENERIC_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?>(?:{_SWS}={_SWS}{_GEN_VALUE})?)"
 #: ``received`` holds an IPv6 address with brackets (RFC 5118 §4.5) or, by the letter of the grammar, without.
 _VIA_VALUE = rf"(?:[A-Za-z0-9\-.!%*_+`'~:]++|{_QUOTED}|{_IPV6_REFERENCE})"
-_VIA_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?:{_SWS}={_SWS}{_VIA_VALUE})?+"
+_VIA_PARAM = rf"{_SWS};{_SWS}{_TOKEN}++(?>(?:{_SWS}={_SWS}{_VIA_VALUE})?)"
 _PROTOCOL = rf"{_TOKEN}++{_SWS}/{_SWS}{_TOKEN}++{_SWS}/{_SWS}({_TOKEN}++)"
-_SENT_BY = rf"({_HOST}(?:{_SWS}:{_SWS}{_PORT})?+)"
+_SENT_BY = rf"({_HOST}(?>(?:{_SWS}:{_SWS}{_PORT})?))"
 
 token = re.compile(rf"{_TOKEN}++")
 #: a quoted string, or the beginning of one, up to a NUL that is not escaped
-quoted_up_to_nul = re.compile(r'"(?:[^"\\\x00]++|\\.)*+"?+', re.DOTALL)
+quoted_up_to_nul = re.compile(r'"(?>(?:[^"\\\x00]++|\\.)*)"?+', re.DOTALL)
 gen_value = re.compile(_GEN_VALUE)
 #: groups: host, port
-hostport = re.compile(rf"({_HOST})(?:{_SWS}:{_SWS}({_PORT}))?+")
+hostport = re.compile(rf"({_HOST})(?>(?:{_SWS}:{_SWS}({_PORT}))?)")
 #: groups: scheme, user, password, host, port, parameters, headers
 sip_uri = re.compile(
-    rf"([Ss][Ii][Pp][Ss]?):(?:({_USER})(?::({_PASSWORD}))?+@)?+({_HOST})(?::({_PORT}))?+({_URI_PARAMETERS})(?:\?({_HEADERS}))?+"
+    rf"([Ss][Ii][Pp][Ss]?):(?>(?:({_USER})(?>(?::({_PASSWORD}))?)@)?)"
+    rf"({_HOST})(?>(?::({_PORT}))?)({_URI_PARAMETERS})(?>(?:\?({_HEADERS}))?)"
 )
 #: groups: name, value ("" if there is none); for ``findall`` on what ``sip_uri`` found
 uri_parameter = re.compile(r";([^;=]++)=?+([^;]*+)")
 #: groups: scheme, opaque part
-absolute_uri = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):((?:[{_UNRESERVED};/?:@&=+$,\[\]#]++|{_ESCAPED})++)")
+absolute_uri = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):((?>(?:[{_UNRESERVED};/?:@&=+$,\[\]#]++|{_ESCAPED})+))")
 #: groups: quoted display name, display name of tokens, URI, parameters
 name_addr = re.compile(
-    rf"(?:({_QUOTED}){_SWS}|((?:{_TOKEN}++{_SWS})*+))<([^<>]*+)>((?:{_GENERIC_PARAM})*+){_SWS}"
+    rf"(?:({_QUOTED}){_SWS}|((?>(?:{_TOKEN}++{_SWS})*)))<([^<>]*+)>((?>(?:{_GENERIC_PARAM})*)){_SWS}"
 )
 #: groups: URI, parameters. Without brackets a URI holds no ";", "?" or "," (RFC 3261 §20.10).
-addr_spec = re.compile(rf'([^ \t<>,;?"]++)((?:{_GENERIC_PARAM})*+){_SWS}')
+addr_spec = re.compile(rf'([^ \t<>,;?"]++)((?>(?:{_GENERIC_PARAM})*)){_SWS}')
 #: groups: name, value ("" if there is none); for ``findall`` on parameters that were found well formed
-generic_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_GEN_VALUE}))?+")
+generic_param = re.compile(rf";{_SWS}({_TOKEN}++)(?>(?:{_SWS}={_SWS}({_GEN_VALUE}))?)")
 #: groups: transport, sent-by, parameters
-via_parm = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}((?:{_VIA_PARAM})*+){_SWS}")
-via_param = re.compile(rf";{_SWS}({_TOKEN}++)(?:{_SWS}={_SWS}({_VIA_VALUE}))?+")
+via_parm = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}((?>(?:{_VIA_PARAM})*)){_SWS}")
+via_param = re.compile(rf";{_SWS}({_TOKEN}++)(?>(?:{_SWS}={_SWS}({_VIA_VALUE}))?)")
 #: groups: name, value ("" if there is none); a parameter as it usually is, with the ";" behind it
-plain_param = re.compile(r"([a-z]++)(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?+(?:;|\Z)")
+plain_param = re.compile(r"([a-z]++)(?>(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?)(?:;|\Z)")
 #: the part of a damaged Via that says where an answer may go
 via_start = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}")
 #: a tag in a From or To that is damaged elsewhere
 tag = re.compile(rf";{_SWS}[Tt][Aa][Gg]{_SWS}={_SWS}({_TOKEN}++)")
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]"
-callid = re.compile(rf"{_WORD}++(?:@{_WORD}++)?+")
+callid = re.compile(rf"{_WORD}++(?>(?:@{_WORD}++)?)")
 #: groups: number, method
 cseq = re.compile(rf"([0-9]++){_LWS}({_TOKEN}++)")
 sip_version = re.compile(r"[Ss][Ii][Pp]/[0-9]++\.[0-9]++")
 #: groups: version, status, reason
 status_line = re.compile(r"([Ss][Ii][Pp]/[0-9]++\.[0-9]++) ([1-6][0-9]{2}) ([^\x00-\x08\x0a-\x1f\x7f]*+)")
 #: groups: scheme, the rest
-auth_scheme = re.compile(rf"({_TOKEN}++)(?:{_LWS}(.*+))?+", re.DOTALL)
+auth_scheme = re.compile(rf"({_TOKEN}++)(?>(?:{_LWS}(.*+))?)", re.DOTALL)
 #: groups: name, value; one member of a list of auth-params with the comma behind it
 auth_param = re.compile(rf"{_SWS}({_TOKEN}++){_SWS}={_SWS}({_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z)")
+#: a whole list of them, for ``fullmatch`` before ``auth_param.findall``
+auth_params = re.compile(rf"(?:{_SWS}{_TOKEN}++{_SWS}={_SWS}(?:{_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z))*+")
 #: RFC 9110 §11.2, what Bearer carries
 token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 

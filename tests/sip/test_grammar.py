@@ -85,7 +85,10 @@ class LinearTime(SynchronousTestCase):
     """P11: an expression takes linear time when no quantifier gives back what it took: possessive or bounded."""
 
     def test_p11_no_quantifier_gives_back(self) -> None:
-        """P11: read from the expressions themselves: each star and plus has the plus that makes it possessive."""
+        """P11: read from the expressions themselves: each star and plus is possessive, or the end of an atomic group.
+
+        Behind a group it is the latter: Python 3.11.2, which Debian 12 has, gets possessive groups wrong.
+        """
         for name, rule in vars(grammar).items():
             if not isinstance(rule, re.Pattern):
                 continue
@@ -93,7 +96,8 @@ class LinearTime(SynchronousTestCase):
             outside = _without_classes(pattern)
             for at, mark in enumerate(outside):
                 if mark in "*+" and outside[at - 1 : at] not in ("*", "+", "?", "}", "\\"):
-                    self.assertEqual(outside[at + 1 : at + 2], "+", f"{name}: {pattern[max(0, at - 20) : at + 5]}")
+                    wanted = ")" if outside[at - 1] == ")" else "+"
+                    self.assertEqual(outside[at + 1 : at + 2], wanted, f"{name}: {pattern[max(0, at - 20) : at + 5]}")
 
     def test_p11_long_input_ends(self) -> None:
         """P11: 64 KiB of what makes careless expressions explode is read to the end, by every rule and every list."""
