@@ -99,7 +99,8 @@ class Run:
         print(f"{self.name:10} {what:48} {self.figures[what]}", file=sys.stderr, flush=True)
 
     def all(self) -> None:
-        """Every row of the table that was asked for."""
+        """Every row of the table that was asked for; memory first, while none lies about free."""
+        self.idle()
         registers, called = self.options.register_rate, self.options.call_rate
         for transport in ("udp", "ws"):
             loop = Loop()
@@ -112,7 +113,6 @@ class Run:
             loop.close()
         if not self.options.no_sipp:
             self.sipp()
-        self.idle()
 
     def sipp(self) -> None:
         """Complete calls of sipp over UDP, the caller trusted."""

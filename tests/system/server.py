@@ -155,7 +155,7 @@ class Server:
         written = self.child.output(since)
         if (found := BUG.search(written)) is not None:
             return written[max(0, found.start() - 1000) : found.start() + 3000]
-        if not self.child.running:
+        if self.child.process.poll():  # 0: a test told it to end
             return f"the server ended ({self.child.process.returncode}):\n{written[-3000:]}"
         return ""
 
