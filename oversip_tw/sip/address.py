@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.uri import Params, Uri, check_params, find_param, unreadable
 
 _MEMO = 4096  # addresses
 _MEMO_TEXT = 512  # longer ones are not worth remembering
-_memo: dict[str, NameAddr] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class NameAddr:
     """A URI with a display name before it and parameters behind it.
 
-    ``params`` keeps values as written, quotes included; `param` takes the quotes off.
+    ``params`` keeps values as written, quotes included; `param` takes the quotes off. Never to be changed.
     """
 
-    display_name: str
-    uri: Uri
-    params: Params
-    text: str
-    #: the tag of a From or To
-    tag: str | None = None
+    __slots__ = ("display_name", "params", "tag", "text", "uri")
+
+    def __init__(self, display_name: str, uri: Uri, params: Params, text: str, tag: str | None = None) -> None:
+        self.display_name: Final = display_name
+        self.uri: Final = uri
+        self.params: Final = params
+        self.text: Final = text
+        #: the tag of a From or To
+        self.tag: Final = tag
 
     @staticmethod
     def parse(text: str) -> NameAddr:
         """``text`` is one value, unfolded. Raises ParseError (400)."""
-        address = _memo.get(text)
-        if address is None:
-            address = _parse(text)
-            if len(text) <= _MEMO_TEXT:
-                if len(_memo) >= _MEMO:
-                    _memo.clear()
-                _memo[text] = address
-        return address
+        return _memo[text]
 
     @staticmethod
     def build(uri: Uri | str, display_name: str = "", params: Iterable[tuple[str, str | None]] = ()) -> NameAddr:
@@ -49,6 +44,15 @@ class NameAddr:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"NameAddr({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NameAddr) and self.text == other.text and self.uri == other.uri
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     def param(self, name: str) -> str | None:
         """The unquoted value of ``name`` (lower case): "" when it has none, None when it is absent."""
@@ -87,6 +91,9 @@ def _parse(text: str) -> NameAddr:
         params = read_params(parameters)
         tag = find_param(params, "tag")
     return NameAddr(name, Uri.parse(uri), params, text, tag)
+
+
+_memo = Memo(_parse, _MEMO, _MEMO_TEXT)
 
 
 def unreadable_address(text: str) -> NameAddr:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.memo import Memo
 
 #: written without quotes by those who are asked (RFC 7616 §3.4)
 _BARE_IN_CREDENTIALS = frozenset(("algorithm", "qop", "nc", "userhash", "stale"))
@@ -16,7 +17,10 @@ _BARE_IN_CHALLENGE = frozenset(("algorithm", "stale", "userhash", "charset"))
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """``params``: names in lower case, values without quotes. ``token``: what a Bearer carries instead."""
+    """``params``: names in lower case, values without quotes. ``token``: what a Bearer carries instead.
+
+    Never to be changed: two who read the same text may share it.
+    """
 
     scheme: str
     params: dict[str, str] = field(default_factory=dict)
@@ -25,13 +29,7 @@ class Credentials:
     @staticmethod
     def parse(text: str) -> Credentials:
         """One value of Authorization, WWW-Authenticate or their proxy forms. Raises ParseError."""
-        match = grammar.auth_scheme.fullmatch(text.strip(" \t"))
-        if match is None:
-            raise ParseError("Bad Credentials")
-        rest = match[2] or ""
-        if grammar.token68.fullmatch(rest):
-            return Credentials(match[1], {}, rest)
-        return Credentials(match[1], parse_params(rest))
+        return _latest[text]
 
     @property
     def is_digest(self) -> bool:
@@ -49,19 +47,30 @@ class Credentials:
 
 def parse_params(text: str) -> dict[str, str]:
     """``name=value, name="value"``: also what Authentication-Info holds. Raises ParseError, for duplicates too."""
-    params: dict[str, str] = {}
-    at = 0
-    while at < len(text):
-        match = grammar.auth_param.match(text, at)
-        if match is None:
-            raise ParseError("Bad Credentials")
-        name = match[1].lower()
-        if name in params:
-            raise ParseError("Duplicate Parameter")
-        params[name] = grammar.unquote(match[2])
-        at = match.end()
+    if grammar.auth_params.fullmatch(text) is None:
+        raise ParseError("Bad Credentials")
+    found = grammar.auth_param.findall(text)
+    if "\\" in text:
+        params = {name.lower(): grammar.unquote(value) for name, value in found}
+    else:
+        params = {name.lower(): value[1:-1] if value[0] == '"' else value for name, value in found}
+    if len(params) != len(found):
+        raise ParseError("Duplicate Parameter")
     return params
 
+
+def _parse(text: str) -> Credentials:
+    match = grammar.auth_scheme.fullmatch(text.strip(" \t"))
+    if match is None:
+        raise ParseError("Bad Credentials")
+    rest = match[2] or ""
+    if grammar.token68.fullmatch(rest):
+        return Credentials(match[1], {}, rest)
+    return Credentials(match[1], parse_params(rest))
+
+
+#: A request's credentials are read twice: when they are checked, and when they are taken off. Few are kept.
+_latest = Memo(_parse, 8, 1024)
 
 parse_credentials = Credentials.parse
 parse_challenge = Credentials.parse

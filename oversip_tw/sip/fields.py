@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from oversip_tw.sip import grammar, names
 from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.memo import Memo
 
 MISSING = {
     "via": "Missing Via",
@@ -14,12 +15,11 @@ MISSING = {
     "call-id": "Missing Call-ID",
     "cseq": "Missing CSeq",
 }
-#: what a response takes from its request (RFC 3261 §8.2.6.2)
+#: what a response takes from its request (RFC 3261 §8.2.6.2); `Layout.copied` has the same
 COPIED = ("via", "from", "to", "call-id", "cseq")
-COPIED_BY_100 = (*COPIED, "timestamp")
 
 _MEMO = 4096  # CSeq values
-_cseqs: dict[str, tuple[int, str]] = {}
+_MEMO_TEXT = 63  # characters of one
 _hops = {str(hops): hops for hops in range(256)}
 
 
@@ -39,20 +39,17 @@ def read_call_id(text: str) -> str:
     return text
 
 
-def read_cseq(text: str) -> tuple[int, str]:
-    """Number, below 2**31 (RFC 3261 §8.1.1.5), and method."""
-    cseq = _cseqs.get(text)
-    if cseq is None:
-        match = grammar.cseq.fullmatch(text)
-        number = None if match is None else grammar.number(match[1], 2**31 - 1)
-        if match is None or number is None:
-            raise ParseError("Bad CSeq")
-        cseq = number, match[2]
-        if len(_cseqs) >= _MEMO:
-            _cseqs.clear()
-        if len(text) < 64:
-            _cseqs[text] = cseq
-    return cseq
+def _read_cseq(text: str) -> tuple[int, str]:
+    match = grammar.cseq.fullmatch(text)
+    number = None if match is None else grammar.number(match[1], 2**31 - 1)
+    if match is None or number is None:
+        raise ParseError("Bad CSeq")
+    return number, match[2]
+
+
+_cseqs = Memo(_read_cseq, _MEMO, _MEMO_TEXT)
+#: number, below 2**31 (RFC 3261 §8.1.1.5), and method
+read_cseq = _cseqs.__getitem__
 
 
 def read_max_forwards(text: str) -> int:

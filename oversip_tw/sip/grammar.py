@@ -82,7 +82,7 @@ auth_scheme = re.compile(rf"({_TOKEN}++)(?>(?:{_LWS}(.*+))?)", re.DOTALL)
 #: groups: name, value; one member of a list of auth-params with the comma behind it
 auth_param = re.compile(rf"{_SWS}({_TOKEN}++){_SWS}={_SWS}({_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z)")
 #: a whole list of them, for ``fullmatch`` before ``auth_param.findall``
-auth_params = re.compile(rf"(?:{_SWS}{_TOKEN}++{_SWS}={_SWS}(?:{_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z))*+")
+auth_params = re.compile(rf"(?>(?:{_SWS}{_TOKEN}++{_SWS}={_SWS}(?:{_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z))*)")
 #: RFC 9110 §11.2, what Bearer carries
 token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 

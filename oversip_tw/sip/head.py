@@ -62,23 +62,48 @@ class Head:
         for slot in layout.slots.get(key, ()):
             line = lines[slot]
             if line is not None:
-                found.append(unfold(line[layout.values[slot] :]).strip(" \t"))
+                value = line[layout.values[slot] :]
+                found.append(unfold(value).strip(" \t") if "\n" in value else value.strip(" \t"))
         if self._below:
             found += [value for known, value, _ in self._below if known == key]
         return found
 
     def values(self, name: str) -> list[str]:
         """The members of the comma-separated list ``name`` over all its fields. Raises ParseError (`split_list`)."""
-        return [member for field in self.get_all(name) for member in split_list(field)]
+        found = []
+        for field in self.get_all(name):
+            if "," in field:
+                found += split_list(field)
+            elif member := field.strip(" \t"):
+                found.append(member)
+        return found
 
     def has(self, name: str) -> bool:
         key = names.key(name)
-        for slot in self._layout.slots.get(key, ()):
-            if self._lines[slot] is not None:
-                return True
+        slots = self._layout.slots.get(key)
+        if slots is not None:
+            for slot in slots:
+                if self._lines[slot] is not None:
+                    return True
         if not self._above and not self._below:
             return False
         return any(line[0] == key for line in (*(self._above or ()), *(self._below or ())))
+
+    def may_have(self, keys: frozenset[str]) -> bool:
+        """False: there is no field with any of ``keys`` (`names.key`). One question for many headers that are rare."""
+        if self._above or self._below:
+            keys_added = [line[0] for line in (*(self._above or ()), *(self._below or ()))]
+            if not keys.isdisjoint(keys_added):
+                return True
+        return not keys.isdisjoint(self._layout.slots)
+
+    def has_one(self, name: str) -> bool:
+        """There is exactly one field called ``name``, as it came, with one value."""
+        slots = self._layout.slots.get(names.key(name))
+        if slots is None or len(slots) != 1 or self._above or self._below:
+            return False
+        line = self._lines[slots[0]]
+        return line is not None and "," not in line
 
     def names(self) -> list[str]:
         """The names there are, each once, in order, in their usual spelling."""

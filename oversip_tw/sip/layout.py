@@ -30,6 +30,8 @@ class Layout:
         "call_id",
         "contacts",
         "content_length",
+        "copied",
+        "copied_starts",
         "cseq",
         "folded",
         "from_",
@@ -72,6 +74,10 @@ class Layout:
         self.vias = self.slots.get("via", ())
         self.routes = self.slots.get("route", ())
         self.contacts = self.slots.get("contact", ())
+        #: the lines that a response takes from its request, in their order: Via, From, To, Call-ID, CSeq (RFC 3261
+        #: §8.2.6.2); and what each of them begins with
+        self.copied = (*self.vias, *filter(None, (self.from_, self.to, self.call_id, self.cseq)))
+        self.copied_starts = tuple([self.starts[slot] for slot in self.copied])
         #: why no message may have these names; "" if it may
         self.problem = self._problem()
 

@@ -78,6 +78,11 @@ class Message(Head):
             via = self._via = Via.parse(fields.first_of(self._needed("via")))
         return via
 
+    def push_via(self, via: Via) -> None:
+        """Put ``via`` above all others; it is not read a second time."""
+        self.prepend("Via", via.text)
+        self._via = via
+
     def replace_via(self, via: Via) -> None:
         """Put ``via`` in the place of the topmost Via; it is not read a second time."""
         self.replace_first("Via", via.text)
@@ -258,23 +263,37 @@ class Request(Message):
         ``to_tag`` goes into the To if that has none and the status is above 100. A damaged request lends what it has.
         Raises ValueError for a reason or a header that is none.
         """
-        lines: list[str | None] = [_status_line(status, reason)]
-        starts: list[str] = []
-        for key in fields.COPIED_BY_100 if status == 100 else fields.COPIED:
-            for start, line in self._fields(key):
-                if key == "to" and to_tag and status > 100 and self.to.tag is None:
-                    line = f"{line};tag={to_tag}"
-                lines.append(line)
-                starts.append(start)
-                if key != "via":  # a damaged request may have two
-                    break
+        reason = reason or phrase(status)
+        tag = f";tag={to_tag}" if to_tag and status > 100 and self.to.tag is None else ""
+        copied, starts = self._copied(tag)
+        lines: list[str | None] = [_status_line(status, reason), *copied]
+        if status == 100 and self.has("Timestamp"):
+            headers = [*headers, ("Timestamp", self.get("Timestamp") or "")]
         for name, value in headers:
             checked(name, value)
             lines.append(f"{name}: {value}")
             starts.append(f"{name}:")
         lines.append("Content-Length: 0")
         starts.append("Content-Length:")
-        return Response(lines, layout_of(tuple(starts)), b"", status, reason or phrase(status))
+        return Response(lines, layout_of(tuple(starts)), b"", status, reason)
+
+    def _copied(self, tag: str) -> tuple[list[str], list[str]]:
+        """The lines that a response takes over, with ``tag`` behind the To, and what they begin with."""
+        layout = self._layout
+        if not (self._above or self._below):
+            lines = [line for slot in layout.copied if (line := self._lines[slot])]
+            if len(lines) == len(layout.copied):
+                if tag and layout.to:
+                    lines[layout.copied.index(layout.to)] += tag
+                return lines, [*layout.copied_starts]
+        copied, starts = [], []
+        for key in fields.COPIED:
+            for start, line in self._fields(key):
+                copied.append(line + tag if key == "to" else line)
+                starts.append(start)
+                if key != "via":  # a damaged request may have two
+                    break
+        return copied, starts
 
 
 def _status_line(status: int, reason: str) -> str:

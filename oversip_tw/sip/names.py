@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oversip_tw.sip import grammar
+from oversip_tw.sip.memo import Memo
 
 #: compact forms as IANA lists them
 COMPACT = {
@@ -31,24 +32,18 @@ COMPACT = {
 _UNUSUAL = ("Call-ID", "CSeq", "MIME-Version", "Min-SE", "RAck", "RSeq", "SIP-ETag", "SIP-If-Match", "WWW-Authenticate")
 
 _MEMO = 2048  # spellings
-_keys: dict[str, str] = {}
-#: the same of names known to be tokens
-_legal: dict[str, str] = {}
+_MEMO_TEXT = 63  # characters of one
 _unusual = {name.lower(): name for name in _UNUSUAL}
 
 
-def key(name: str) -> str:
-    """What ``name`` is looked up by: the long form in lower case. It need not be a legal name."""
-    known = _keys.get(name)
-    if known is None:
-        known = name.lower()
-        if known in COMPACT:
-            known = COMPACT[known].lower()
-        if len(name) < 64:
-            if len(_keys) >= _MEMO:
-                _keys.clear()
-            _keys[name] = known
-    return known
+def _key(name: str) -> str:
+    lower = name.lower()
+    return COMPACT[lower].lower() if lower in COMPACT else lower
+
+
+_keys = Memo(_key, _MEMO, _MEMO_TEXT)
+#: what a name is looked up by: the long form in lower case. It need not be a legal name.
+key = _keys.__getitem__
 
 
 def usual(key: str) -> str:
@@ -56,14 +51,12 @@ def usual(key: str) -> str:
     return _unusual.get(key) or "-".join(part.capitalize() for part in key.split("-"))
 
 
-def checked_key(name: str) -> str:
-    """`key` of a name that shall be written. Raises ValueError for what is no token."""
-    known = _legal.get(name)
-    if known is None:
-        if grammar.token.fullmatch(name) is None:
-            raise ValueError("a header field name is a token")
-        known = key(name)
-        if len(_legal) >= _MEMO:
-            _legal.clear()
-        _legal[name] = known
-    return known
+def _checked_key(name: str) -> str:
+    if grammar.token.fullmatch(name) is None:
+        raise ValueError("a header field name is a token")
+    return key(name)
+
+
+_legal = Memo(_checked_key, _MEMO, _MEMO_TEXT)
+#: `key` of a name that shall be written. Raises ValueError for what is no token.
+checked_key = _legal.__getitem__

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.memo import Memo
 
 #: name in lower case and value as written, None where there is none
 Params = tuple[tuple[str, str | None], ...]
 
 _MEMO = 4096  # URIs
 _MEMO_TEXT = 512  # longer ones are not worth remembering
-_memo: dict[str, Uri] = {}
-_hosts: dict[str, tuple[str, int | None]] = {}
 
 _escape = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
@@ -32,6 +31,7 @@ def host_port(host: str, port: int | None) -> str:
     return host if port is None else f"{host}:{port}"
 
 
+@lru_cache(_MEMO)
 def normal_host(text: str) -> str:
     """``text`` in lower case, an IPv6 address without brackets and in its shortest form. Raises ParseError."""
     if text[0] == "[":
@@ -66,19 +66,16 @@ def read_port(text: str | None) -> int | None:
     return port
 
 
-def read_host_port(text: str) -> tuple[str, int | None]:
-    """``host[:port]`` as Via has it, the host as of `normal_host`. Raises ParseError."""
-    known = _hosts.get(text)
-    if known is None:
-        match = grammar.hostport.fullmatch(text)
-        if match is None:
-            raise ParseError("Bad Host")
-        known = normal_host(match[1]), read_port(match[2])
-        if len(text) <= _MEMO_TEXT:
-            if len(_hosts) >= _MEMO:
-                _hosts.clear()
-            _hosts[text] = known
-    return known
+def _read_host_port(text: str) -> tuple[str, int | None]:
+    match = grammar.hostport.fullmatch(text)
+    if match is None:
+        raise ParseError("Bad Host")
+    return normal_host(match[1]), read_port(match[2])
+
+
+_hosts = Memo(_read_host_port, _MEMO, _MEMO_TEXT)
+#: ``host[:port]`` as Via has it, the host as of `normal_host`. Raises ParseError.
+read_host_port = _hosts.__getitem__
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -105,35 +102,59 @@ def find_param(params: Params, name: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
 class Uri:
     """A URI as it was written, and its parts.
 
     ``user``, ``password``, ``params`` and ``headers`` keep their escapes. Schemes other than sip and sips have only
-    ``opaque``, what follows the colon.
+    ``opaque``, what follows the colon. Never to be changed: a plain class because each call brings several new ones.
     """
 
-    scheme: str
-    user: str | None
-    password: str | None
-    host: str
-    port: int | None
-    params: Params
-    headers: str
-    text: str
-    opaque: str = ""
+    __slots__ = (
+        "_aor",
+        "headers",
+        "host",
+        "is_sip",
+        "opaque",
+        "params",
+        "password",
+        "port",
+        "scheme",
+        "secure",
+        "text",
+        "user",
+    )
+
+    def __init__(
+        self,
+        scheme: str,
+        user: str | None,
+        password: str | None,
+        host: str,
+        port: int | None,
+        params: Params,
+        headers: str,
+        text: str,
+        opaque: str = "",
+    ) -> None:
+        self.scheme: Final = scheme
+        self.user: Final = user
+        self.password: Final = password
+        self.host: Final = host
+        self.port: Final = port
+        self.params: Final = params
+        self.headers: Final = headers
+        self.text: Final = text
+        self.opaque: Final = opaque
+        #: sip or sips
+        self.is_sip: Final = host != ""
+        #: sips
+        self.secure: Final = scheme == "sips"
+        self._aor: str | None = None
 
     @staticmethod
     def parse(text: str) -> Uri:
         """Raises ParseError (400)."""
-        uri = _memo.get(text)
-        if uri is None:
-            uri = _parse(text)
-            if len(text) <= _MEMO_TEXT:
-                if len(_memo) >= _MEMO:
-                    _memo.clear()
-                _memo[text] = uri
-        return uri
+        return _memo[text]
 
     @staticmethod
     def build(
@@ -172,6 +193,15 @@ class Uri:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"Uri({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Uri) and self.text == other.text and self.scheme == other.scheme
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     def param(self, name: str) -> str | None:
         """The value of the parameter ``name`` (lower case): "" when it has none, None when it is absent."""
         return find_param(self.params, name)
@@ -186,19 +216,17 @@ class Uri:
         return None if value is None else value.lower()
 
     @property
-    def is_sip(self) -> bool:
-        return self.host != ""
-
-    @property
-    def secure(self) -> bool:
-        return self.scheme == "sips"
-
-    @property
     def aor(self) -> str:
         """What look-ups go by: ``sip:user@host``, the user's case kept, escapes normal, no port and no parameters.
 
         For schemes other than sip and sips, the text.
         """
+        aor = self._aor
+        if aor is None:
+            aor = self._aor = self._make_aor()
+        return aor
+
+    def _make_aor(self) -> str:
         if not self.host:
             return self.text
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -254,6 +282,9 @@ def _parse_absolute(text: str) -> Uri:
     if match is None or match[1].lower() in ("sip", "sips"):
         raise ParseError("Bad URI")
     return Uri(match[1].lower(), None, None, "", None, (), "", text, match[2])
+
+
+_memo = Memo(_parse, _MEMO, _MEMO_TEXT)
 
 
 def unreadable(text: str) -> Uri:

@@ -51,6 +51,13 @@ class Via:
             return _parse(text, start)
         return Via(*sent_by, params, params.get("branch"), text)
 
+    def with_branch(self, branch: str, rport: bool) -> Via:
+        """This Via, which has no parameters, with these: as `build`, for a branch that is known to be a token."""
+        text, params = f"{self.text};branch={branch}", {"branch": branch}
+        if rport:
+            text, params["rport"] = f"{text};rport", ""
+        return Via(self.transport, self.host, self.port, params, branch, text)
+
     @staticmethod
     def build(transport: str, sent_by: str, branch: str, rport: bool = True) -> Via:
         """A Via of our own; ``sent_by`` is "host:port". Raises ParseError for parts that do not make one."""

@@ -101,3 +101,13 @@ class Addresses(SynchronousTestCase):
                 continue
             again = NameAddr.build(address.uri, address.display_name, address.params)
             self.assertEqual((again.display_name, again.params), (address.display_name, address.params))
+
+    def test_same(self) -> None:
+        """Addresses of one text are equal and hash alike; nothing else equals one."""
+        address = NameAddr.parse("<sip:a@example.com>;tag=1")
+        again = NameAddr("", address.uri, address.params, address.text, "1")
+        self.assertEqual(address, again)
+        self.assertEqual(len({address, again}), 1)
+        self.assertNotEqual(address, NameAddr.parse("<sip:a@example.com>;tag=2"))
+        self.assertNotEqual(address, address.text)
+        self.assertEqual(repr(again), "NameAddr('<sip:a@example.com>;tag=1')")

@@ -189,6 +189,12 @@ class Building(SynchronousTestCase):
         self.assertEqual(uri.replace(user=None, params=()).text, "sip:example.com:5080?x=y")
         self.assertRaises(TypeError, uri.replace, parameters=())
 
-    def test_frozen(self) -> None:
-        """A URI is shared by all who parsed its text: nobody can change it."""
-        self.assertRaises(AttributeError, setattr, Uri.parse("sip:a@example.com"), "user", "b")
+    def test_same(self) -> None:
+        """URIs of one text are equal and hash alike; nothing else equals one."""
+        uri = Uri.parse("sip:a@example.com")
+        self.assertIs(uri, Uri.parse("sip:a@example.com"))
+        self.assertEqual(uri, Uri("sip", "a", None, "example.com", None, (), "", "sip:a@example.com"))
+        self.assertNotEqual(uri, Uri.parse("sip:b@example.com"))
+        self.assertNotEqual(uri, "sip:a@example.com")
+        self.assertEqual(len({uri, Uri("sip", "a", None, "example.com", None, (), "", "sip:a@example.com")}), 1)
+        self.assertEqual(repr(uri), "Uri('sip:a@example.com')")
