@@ -1,11 +1,11 @@
 """Figure 6: a hundred hostile WebSocket handshakes at once, and what a phone that is connected notices (F7).
 
-    python bench/hostile_handshake.py
+    python -m bench.hostile_handshake
 
-Starts the server on loopback. A victim sends an OPTIONS every 5 ms over its WebSocket and takes the time to each answer:
-alone before and after, and while a hundred connections send heads without end, at the pace of a network and wave after
-wave, or once all that loopback can carry. Exits 1 if the victim's 99th percentile doubles, an attacker costs more than
-5 ms of CPU, or one is not refused with 431 and closed. Wants a machine with nothing else to do.
+Starts the server on loopback. A victim sends an OPTIONS every 5 ms over its WebSocket and takes the time to each
+answer: alone before and after, and while a hundred connections send heads without end, at the pace of a network and
+wave after wave, or once all that loopback can carry. Exits 1 if the victim's 99th percentile doubles, an attacker costs
+more than 5 ms of CPU, or one is not closed or told anything but 431. Wants a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -61,19 +61,22 @@ class Answers:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def options(name: str, number: int) -> bytes:
+    """An OPTIONS to the server itself."""
+    return (
+        f"OPTIONS sip:phones.test SIP/2.0\r\nVia: SIP/2.0/WS {name};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:x@phones.test>;tag=1\r\nTo: <sip:phones.test>\r\n"
+        f"Call-ID: {name}\r\nCSeq: {number} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
 def ask(wire: WebSocketWire, until: float) -> Answers:
     """Send OPTIONS after OPTIONS, and wait for the answer of each."""
     answers = Answers()
     number = 0
     while time.monotonic() < until:
         number += 1
-        wire.send(
-            (
-                f"OPTIONS sip:phones.test SIP/2.0\r\nVia: SIP/2.0/WS {wire.sent_by};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
-                f"Max-Forwards: 70\r\nFrom: <sip:x@phones.test>;tag=1\r\nTo: <sip:phones.test>\r\n"
-                f"Call-ID: {wire.sent_by}\r\nCSeq: {number} OPTIONS\r\nContent-Length: 0\r\n\r\n"
-            ).encode()
-        )
+        wire.send(options(wire.sent_by, number))
         started = time.monotonic()
         wait = selectors.DefaultSelector()
         wait.register(wire.socket, selectors.EVENT_READ)
@@ -129,16 +132,16 @@ def _read(attacker: Attacker, watch: selectors.BaseSelector) -> None:
 
 
 def attack(address: tuple[str, int], name: str, seconds: float) -> None:
-    """Waves for so long; prints how many connections there were, and how many were refused as they should be."""
-    count = refused = 0
+    """Waves for so long; prints how many connections there were, were closed, and heard 431 (a reset may be faster)."""
+    count = closed = refused = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for attacker in wave(address, name):
             count += 1
-            # who is cut off while it sends may lose the answer to the reset
-            refused += attacker.closed and attacker.answer[:12] in (b"HTTP/1.1 431", b"")
+            refused += attacker.answer.startswith(b"HTTP/1.1 431 ")
+            closed += attacker.closed and (not attacker.answer or attacker.answer.startswith(b"HTTP/1.1 431 "))
         time.sleep(0.2 if ATTACKS[name][2] else seconds)
-    print(count, refused)
+    print(count, closed, refused)
 
 
 def measure(server: Server) -> bool:
@@ -158,21 +161,21 @@ def measure(server: Server) -> bool:
         attacking = subprocess.Popen(command, stdout=subprocess.PIPE)
         time.sleep(0.5)
         answers = ask(wire, time.monotonic() + SECONDS - 0.5)
-        count, refused = map(int, attacking.communicate(timeout=60)[0].split())
+        count, closed, refused = map(int, attacking.communicate(timeout=60)[0].split())
         cost = ((Cost.of(session) - before).seconds - each * len(answers.times)) / count
-        under_attack[name] = answers, count, refused, cost
+        under_attack[name] = answers, count, closed, refused, cost
     again = ask(wire, time.monotonic() + SECONDS)
     alone = max(idle.percentile(0.99), again.percentile(0.99))
     print(f"alone: p50 {idle.percentile(0.5) * 1000:.2f} ms, p99 {alone * 1000:.2f} ms")
     good = True
-    for name, (answers, count, refused, cost) in under_attack.items():
+    for name, (answers, count, closed, refused, cost) in under_attack.items():
         slower = answers.percentile(0.99) / alone
-        held = cost <= MOST_CPU and slower < MOST_SLOWER and refused == count
+        held = cost <= MOST_CPU and slower < MOST_SLOWER and closed == count
         good = good and held
         print(
-            f"{name}: {count} connections, {refused} closed with 431, {cost * 1000:.2f} ms of CPU each; victim p50 "
-            f"{answers.percentile(0.5) * 1000:.2f} ms, p99 {answers.percentile(0.99) * 1000:.2f} ms, {slower:.1f} times, "
-            f"worst {max(answers.times) * 1000:.1f} ms{'' if held else ': BEYOND THE BAR'}"
+            f"{name}: {count} connections, {closed} closed ({refused} read the 431), {cost * 1000:.2f} ms of CPU each; "
+            f"victim p50 {answers.percentile(0.5) * 1000:.2f} ms, p99 {answers.percentile(0.99) * 1000:.2f} ms, "
+            f"{slower:.1f} times, worst {max(answers.times) * 1000:.1f} ms{'' if held else ': BEYOND THE BAR'}"
         )
     return good
 

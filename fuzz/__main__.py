@@ -47,11 +47,12 @@ def fuzz(name: str, place: Path, options: argparse.Namespace) -> bool:
     started = time.monotonic()
     ending = "died"
     try:
-        worker(name, str(place), str(options.seconds), str(options.seed), log=log, seconds=options.seconds)
+        words = (name, str(place), str(options.seconds), str(options.seed), "plain" if options.plain else "guided")
+        worker(*words, log=log, seconds=options.seconds)
     except subprocess.TimeoutExpired:
         ending = "hung"
     result = Result.read(place)
-    if result is None or (ending == "hung"):
+    if result is None or ending == "hung":
         lines = log.read_text(errors="replace").splitlines()
         tail = "\n".join([line for line in lines if not line.startswith("INFO: ")][-30:])
         report(name, f"{ending} in this input", current(place), options.found, tail)
@@ -94,6 +95,7 @@ def arguments() -> argparse.Namespace:
     add("--seed", type=int, default=int(time.time()), help="the same inputs again (default: the time)")
     add("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="targets at one time (default: the cores)")
     add("--found", type=Path, default=ROOT / ".fuzz", help="where inputs that found something go (default %(default)s)")
+    add("--plain", action="store_true", default=not guided(), help="no atheris, mutations of ours alone")
     chosen = parser.parse_args()
     unknown = set(chosen.targets) - set(NAMES)
     if unknown:
@@ -103,7 +105,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    print(f"seed {options.seed}, {'atheris' if guided() else 'no atheris for this Python: mutations of ours alone'}")
+    print(f"seed {options.seed}, {'mutations of ours alone (no atheris)' if options.plain else 'atheris'}", flush=True)
     work = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
         with ThreadPoolExecutor(options.jobs) as pool:

@@ -1,4 +1,4 @@
-"""One target in a process of its own: ``python -m fuzz.worker TARGET PLACE SECONDS SEED`` or ``TARGET replay FILE``."""
+"""One target in a process of its own: ``TARGET PLACE SECONDS SEED guided|plain``, or ``TARGET replay FILE...``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from fuzz.measured import Measured, cpu
 from fuzz.targets import load
 
 
-def fuzz(name: str, place: Path, seconds: float, seed: int) -> None:
+def fuzz(name: str, place: Path, seconds: float, seed: int, guided: bool) -> None:
     """Run inputs for so long; the result lies in ``place``. Does not return."""
-    guided = engines.guided()
     if guided:
         engines.instrument()
     target = load(name)
@@ -47,7 +46,7 @@ def main() -> None:
     if sys.argv[2] == "replay":
         replay(sys.argv[1], sys.argv[3:])
     else:
-        fuzz(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+        fuzz(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "guided")
 
 
 if __name__ == "__main__":
