@@ -67,6 +67,7 @@ def pack_hop(target: Target) -> bytes:
     return b"h%c" % _TRANSPORTS.index(target.transport) + _pack(target.address, target.port) + name.encode()
 
 
+@lru_cache(_REMEMBERED)
 def unpack_hop(flow_id: bytes) -> Target:
     """The hop of `pack_hop`. Raises ValueError when it is anything else."""
     if not is_hop(flow_id) or len(flow_id) < 2 or flow_id[1] >= len(_TRANSPORTS):

@@ -217,9 +217,7 @@ class ResponseContext:
             transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
             return
         headers = [("Retry-After", "5")] if status == 503 else outcome.headers
-        self.core.respond(
-            transaction, self.request.response(status, to_tag=self.core.new_id(), headers=headers), self.request
-        )
+        transaction.respond(self.request.response(status, to_tag=self.core.new_id(), headers=headers))
 
     def _forward(self, response: Response) -> None:
         if not self._caller_gone:

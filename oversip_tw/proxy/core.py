@@ -15,7 +15,7 @@ from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.context import ResponseContext
 from oversip_tw.proxy.forwarding import Forwarding
 from oversip_tw.proxy.ours import Ours
-from oversip_tw.proxy.record_route import RecordRoutes
+from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
 from oversip_tw.proxy.settings import Settings
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.location import Location
@@ -28,10 +28,8 @@ from oversip_tw.transaction.server import ServerTransaction
 from oversip_tw.transaction.table import Transactions
 from oversip_tw.transaction.wheel import TimerWheel
 
-#: octets that a Via and two Record-Routes of ours may have
-_ADDED = 400
-#: octets of a body with which no ordinary request comes near the size at which UDP gives way to TCP
-_LITTLE = 200
+#: octets that a Via of ours may have, and with it two Record-Routes
+_VIA, _ALL_OURS = 120, 400
 
 
 @dataclass(slots=True)
@@ -93,7 +91,7 @@ class Core:
         uri = _next_hop(way, arrival.request)
         profile = way.profile or self.settings.profile
         secure = way.uri.secure or arrival.request.uri.secure
-        targets = self.resolver.resolve_address(uri, _size(arrival.request), secure, profile.resolve)
+        targets = self.resolver.resolve_address(uri, _size(arrival), secure, profile.resolve)
         return None if targets is None else self._in_bounds(targets, way)
 
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
@@ -101,7 +99,7 @@ class Core:
         uri = _next_hop(way, arrival.request)
         profile = way.profile or self.settings.profile
         secure = way.uri.secure or arrival.request.uri.secure
-        targets = await self.resolver.resolve(uri, _size(arrival.request), secure, profile.resolve)
+        targets = await self.resolver.resolve(uri, _size(arrival), secure, profile.resolve)
         return self._in_bounds(targets, way)
 
     def _in_bounds(self, targets: Sequence[Target], way: Way) -> Sequence[Target]:
@@ -141,9 +139,9 @@ class Core:
         )
 
 
-def _size(request: Request) -> int:
-    """About what ``request`` will have in octets when it leaves; 0: certainly little."""
-    return len(request.to_bytes()) + _ADDED if len(request.body) > _LITTLE else 0
+def _size(arrival: Arrival) -> int:
+    """About the octets that the request will have when it leaves (RFC 3261 §18.1.1)."""
+    return arrival.size + (_ALL_OURS if wants_record_route(arrival.request) else _VIA)
 
 
 def _next_hop(way: Way, request: Request) -> Uri:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from oversip_tw.interfaces import Flow, Target
+from functools import lru_cache
+
+from oversip_tw.interfaces import Address, Flow, Target
 from oversip_tw.outbound.flow_id import pack_hop
 from oversip_tw.outbound.token import Tokens
 from oversip_tw.sip.message import Request
@@ -27,8 +29,9 @@ def own_uri(flow: Flow, token: str, scheme: str = "sip") -> str:
     return f"<{scheme}:{token}@{flow.listener.sent_by};transport={_URI_TRANSPORT[flow.transport]};lr>"
 
 
-def _hop(flow: Flow) -> bytes:
-    return pack_hop(Target(flow.transport, *flow.peer))
+@lru_cache(4096)
+def _hop(transport: str, peer: Address) -> bytes:
+    return pack_hop(Target(transport, *peer))
 
 
 class RecordRoutes:
@@ -53,12 +56,12 @@ class RecordRoutes:
         """
         call_id, tag = request.call_id, request.from_tag
         scheme = "sips" if request.uri.secure else "sip"
-        inside = came_by.id if came_from_client else _hop(came_by)
+        inside = came_by.id if came_from_client else _hop(came_by.transport, came_by.peer)
         request.prepend(
             "Record-Route", own_uri(came_by, self._tokens.record_route(inside, came_key, call_id, tag), scheme)
         )
         if came_from_client or leaves_to_client or came_by.listener is not leaves_by.listener:
-            outside = leaves_by.id if leaves_to_client else _hop(leaves_by)
+            outside = leaves_by.id if leaves_to_client else _hop(leaves_by.transport, leaves_by.peer)
             request.prepend(
                 "Record-Route", own_uri(leaves_by, self._tokens.record_route(outside, leaves_key, call_id, tag), scheme)
             )

@@ -17,7 +17,10 @@ _ROUTABLE = ("sip", "sips")
 
 
 def validate(request: Request, ours: Ours) -> None:
-    """Raise the SIPError that ``request`` deserves: 400, 416, 420 or 483. ACK is judged alike; it is then dropped."""
+    """Raise the SIPError that ``request`` deserves: 400, 416, 420 or 483. ACK is judged alike; it is then dropped.
+
+    Routes are read, and refused with 400, when ours are taken off them.
+    """
     uri = request.uri
     if uri.scheme not in _ROUTABLE and not request.has("Route"):
         raise SIPError(416)
@@ -27,8 +30,6 @@ def validate(request: Request, ours: Ours) -> None:
         raise SIPError(483)
     if request.has("Proxy-Require"):
         _demand_options(request)
-    if request.has("Route"):
-        _ = request.routes
 
 
 def is_for_ourselves(request: Request, ours: Ours) -> bool:

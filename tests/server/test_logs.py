@@ -34,7 +34,8 @@ class CallLogTests(SynchronousTestCase):
             self.seconds(12.5)
             dialogs[side].send("BYE")
             who = (self.alice, self.bob)[side].aor
-            self.assertEqual([f"call from {self.alice.aor} to {self.bob.aor} ended by {who} after 12.5 s"], self.calls())
+            expected = f"call from {self.alice.aor} to {self.bob.aor} ended by {who} after 12.5 s"
+            self.assertEqual([expected], self.calls())
 
     def test_refused(self) -> None:
         """The status, and how long it rang."""
