@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -34,7 +34,7 @@ class StoreFailed(Exception):
     """The store could not do what was asked, and nothing of it was done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Changes:
     """What the store has to write, all of it or nothing."""
 
@@ -52,7 +52,7 @@ class Changes:
 class BindingStore(Protocol):
     """Keeps bindings over restarts. Each raises StoreFailed."""
 
-    async def write(self, changes: Changes) -> None:
+    def write(self, changes: Changes) -> Awaitable[None]:
         """Make ``changes`` durable. They reach the disk in the order of the calls."""
 
     async def load(self, offset: float) -> Sequence[Binding]:

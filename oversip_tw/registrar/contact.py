@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.address import NameAddr
@@ -21,6 +22,9 @@ MAX_DELTA_SECONDS = 2**32 - 1
 MAX_INSTANCE = 255
 #: longest reg-id, that of CSeq: RFC 5626 §11 sets none
 MAX_REG_ID = 2**31 - 1
+
+_MEMO = 4096  # Contacts
+_MEMO_TEXT = 512  # characters of one that is worth remembering
 
 # RFC 3261 §25.1 qvalue
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
@@ -56,12 +60,14 @@ def read_wishes(request: Request, settings: Settings, outbound: bool) -> Wishes:
 
     Raises SIPError: 400 for what makes no sense, 403 for too many Contacts, 423 for too short a life.
     """
-    fields = [split_list(field) for field in request.get_all("Contact")]
-    if not fields:
+    texts: list[str] = []
+    for field in request.get_all("Contact"):
+        members = split_list(field)
+        if not members:
+            raise SIPError(400, "Empty Contact")
+        texts += members
+    if not texts:
         return Wishes()
-    if not all(fields):
-        raise SIPError(400, "Empty Contact")
-    texts = [text for field in fields for text in field]
     if "*" in texts:
         if len(texts) > 1 or request.expires != 0:
             raise SIPError(400, "Contact * Needs Expires 0 And No Other Contact")
@@ -69,7 +75,7 @@ def read_wishes(request: Request, settings: Settings, outbound: bool) -> Wishes:
     if len(texts) > settings.max_contacts:
         raise SIPError(403, "Too Many Contacts")
     default = _default_expires(request, settings)
-    wishes = [_read_wish(NameAddr.parse(text), default, outbound) for text in texts]
+    wishes = [(_known_wish if len(text) <= _MEMO_TEXT else _read_wish)(text, default, outbound) for text in texts]
     _check(wishes, settings)
     return Wishes(wishes)
 
@@ -81,7 +87,8 @@ def _default_expires(request: Request, settings: Settings) -> int:
     return UNREADABLE_EXPIRES if request.has("Expires") else settings.default_expires
 
 
-def _read_wish(address: NameAddr, default: int, outbound: bool) -> Wish:
+def _read_wish(text: str, default: int, outbound: bool) -> Wish:
+    address = NameAddr.parse(text)
     if not address.uri.is_sip:
         raise SIPError(400, "Contact Is No SIP URI")
     instance = _instance(address)
@@ -95,6 +102,10 @@ def _read_wish(address: NameAddr, default: int, outbound: bool) -> Wish:
         _reg_id(address) if outbound and instance is not None else None,
         _expires(address, default),
     )
+
+
+#: a phone asks for the same again at every refresh
+_known_wish = lru_cache(_MEMO)(_read_wish)
 
 
 def _expires(address: NameAddr, default: int) -> int:
@@ -139,5 +150,6 @@ def _check(wishes: Sequence[Wish], settings: Settings) -> None:
     staying = [wish for wish in wishes if wish.expires > 0]
     if len(staying) > 1 and any(wish.reg_id is not None for wish in staying):
         raise SIPError(400, "One Contact With reg-id At A Time")  # RFC 5626 §6
-    if any(wish.expires < settings.min_expires for wish in staying):
-        raise SIPError(423, headers=[("Min-Expires", str(settings.min_expires))])
+    for wish in staying:
+        if wish.expires < settings.min_expires:
+            raise SIPError(423, headers=[("Min-Expires", str(settings.min_expires))])

@@ -37,8 +37,9 @@ class Plan:
         for old in meant:
             self._check_order(old)
             self._reasons[old.key] = (old, Change.REFRESHED if wish.expires else Change.REMOVED)
-        for new in meant_by(wish, list(self.put.values()), b""):
-            del self.put[new.key]  # the same phone twice in one REGISTER: the later one counts
+        if self.put:
+            for new in meant_by(wish, list(self.put.values()), b""):
+                del self.put[new.key]  # the same phone twice in one REGISTER: the later one counts
         if wish.expires:
             self.put[binding.key] = binding
             if meant:
@@ -58,6 +59,8 @@ class Plan:
 
         Raises SIPError (403) when the REGISTER alone has too many, or when living ones would have to go and may not.
         """
+        if len(self._bindings) + len(self.put) <= settings.max_bindings:
+            return
         staying = [old for old in self._bindings if old.key not in self._reasons]
         excess = len(staying) + len(self.put) - settings.max_bindings
         if excess <= 0 or not self.put:

@@ -91,7 +91,7 @@ class Registrar:
         one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
         """
         self._check(request)
-        supported = request.values("Supported")
+        supported = request.values("Supported") if request.has("Supported") else ()
         wishes = read_wishes(request, self._settings, "outbound" in supported)
         secure = flow is not None and flow.secure
         asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes, "gruu" in supported)
@@ -110,10 +110,10 @@ class Registrar:
             raise SIPError(400, "To Is No SIP URI")
         if user.host not in self._settings.domains:
             raise SIPError(404)
-        required = request.values("Require")
-        unknown = [option for option in required if option.lower() not in OPTIONS] if required else []
-        if unknown:
-            raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
+        if request.has("Require"):
+            unknown = [option for option in request.values("Require") if option.lower() not in OPTIONS]
+            if unknown:
+                raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
         await self._turns.enter(asked.aor)
@@ -128,8 +128,9 @@ class Registrar:
         bindings = await self._location.bindings(asked.aor)
         base = without_instance(asked.request.to.uri) if asked.gruu else ""
         headers = answer_headers(bindings, base, self._clock.seconds())
-        headers += [("Path", hop) for hop in asked.path]
-        if any(wish.reg_id is not None for wish in asked.wishes.contacts):
+        if asked.path:
+            headers += [("Path", hop) for hop in asked.path]
+        if _has_reg_id(asked.wishes):
             headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)
 
@@ -161,31 +162,38 @@ class Registrar:
             if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
                 named = self._named(wish, asked.aor, bindings)
             if named is not None:
-                plan.take(named, self._binding(named, asked, now))
+                plan.take(named, self._binding(named, asked, now, bindings))
         plan.make_room(self._settings, self._is_dead)
         return plan
 
-    def _binding(self, wish: Wish, asked: _Asked, now: float) -> Binding:
+    def _binding(self, wish: Wish, asked: _Asked, now: float, bindings: Sequence[Binding]) -> Binding:
         request, text = asked.request, wish.uri.text
-        instance = None if wish.instance is None else comparable(wish.instance)
         return Binding(
-            aor=asked.aor,
-            contact=text,
-            params=wish.params,
-            q=wish.q,
-            instance=wish.instance,
-            reg_id=wish.reg_id,
-            call_id=request.call_id,
-            cseq=request.cseq,
-            expires_at=now + min(wish.expires, self._settings.max_expires),
-            updated_at=now,
-            path=asked.path,
-            node=self._node,
-            flow_id=b"" if asked.flow is None else asked.flow.id,
-            key=binding_key(self._secret, asked.aor, instance, wish.reg_id, text),
-            user_agent=(request.get("User-Agent") or "")[:MAX_USER_AGENT],
-            secure=asked.secure,
+            asked.aor,
+            text,
+            wish.params,
+            wish.q,
+            wish.instance,
+            wish.reg_id,
+            request.call_id,
+            request.cseq,
+            now + min(wish.expires, self._settings.max_expires),
+            now,
+            asked.path,
+            self._node,
+            b"" if asked.flow is None else asked.flow.id,
+            self._key(wish, text, asked.aor, bindings),
+            (request.get("User-Agent") or "")[:MAX_USER_AGENT],
+            asked.secure,
         )
+
+    def _key(self, wish: Wish, contact: str, aor: str, bindings: Sequence[Binding]) -> bytes:
+        """What the binding is called in tokens. One of ``bindings`` that is refreshed keeps its name."""
+        instance, reg_id = wish.instance, wish.reg_id
+        for known in bindings:
+            if known.contact == contact and known.instance == instance and known.reg_id == reg_id:
+                return known.key
+        return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
 
     def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
         """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1).
@@ -254,13 +262,20 @@ class Registrar:
                 old.ping()
 
 
+def _has_reg_id(wishes: Wishes) -> bool:
+    for wish in wishes.contacts:  # noqa: SIM110 - one Contact as a rule: a generator would cost more than the rest
+        if wish.reg_id is not None:
+            return True
+    return False
+
+
 def _only_removes(wishes: Wishes) -> bool:
     return all(wish.expires == 0 for wish in wishes.contacts)
 
 
 def _check_first_hop(asked: _Asked) -> None:
     """RFC 5626 §6: flows are of no use when the proxy next to the phone does not keep them."""
-    if all(wish.reg_id is None for wish in asked.wishes.contacts):
+    if not _has_reg_id(asked.wishes):
         return
     if asked.path:
         if not NameAddr.parse(asked.path[-1]).uri.has_param("ob"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from oversip_tw.interfaces import Clock, Delayed
-from oversip_tw.promise import spawn
+from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, StoreFailed
 from oversip_tw.store import bindings
@@ -59,9 +59,9 @@ class SqliteStore:
         finally:
             database.close()
 
-    async def write(self, changes: Changes) -> None:
+    def write(self, changes: Changes) -> Promise[None]:
         """Returns once ``changes`` are on the disk; StoreFailed: none of them is."""
-        await self._worker.write(lambda database: bindings.write(database, changes))
+        return self._worker.write(lambda database: bindings.write(database, changes))
 
     async def load(self, offset: float) -> Sequence[Binding]:
         """All bindings, as `BindingStore.load`."""

@@ -66,13 +66,13 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="oversip-store", daemon=True)
         self._thread.start()
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> Promise[T]:
         """What ``work`` returns. Raises StoreFailed for what SQLite says, and whatever else ``work`` raises."""
-        return await self._enqueue(_Job(work, False))
+        return self._enqueue(_Job(work, False))
 
-    async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def write(self, work: Callable[[sqlite3.Connection], None]) -> Promise[None]:
         """Returns once what ``work`` did is durable; raises as `read`, and then nothing of it was done."""
-        await self._enqueue(_Job(work, True))
+        return self._enqueue(_Job(work, True))
 
     async def close(self) -> None:
         """Finish what is there, then close the database. Further jobs fail."""
