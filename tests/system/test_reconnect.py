@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .case import SystemCase
 from .phone import JSSIP, SIPJS, BrowserPhone
+from .processes import poll
+from .server import Server
 
 
 class SocketCut(SystemCase):
@@ -68,3 +70,69 @@ class SocketCut(SystemCase):
     def test_bye_waits_for_sipjs(self) -> None:
         """The same for SIP.js."""
         self.waits(SIPJS)
+
+
+class NetworkGone(SystemCase):
+    """Nothing arrives any more and nobody says so."""
+
+    def setUp(self) -> None:
+        """A server that pings often, for the test's sake."""
+        server = Server("[timers]\nping = 1.0\npong = 1.0\n", users=3)
+        self.addCleanup(server.stop)
+        self.use(server)
+
+    def test_silent_flow_is_found_dead(self) -> None:
+        """Pings without pong: the binding goes, a caller hears 480 at once instead of ringing nobody."""
+        wire, caller = self.relay(), self.phone()
+        absent = self.phone(server=self.through(wire))
+        wire.swallow()
+        calls: list[int] = []
+
+        def gone() -> bool:
+            calls.append(caller.call(absent.uri))
+            poll(lambda: caller.state(calls[-1]) == "ended", 10, "an end of the call")
+            return bool(caller.info(calls[-1])["status"] == 480)
+
+        poll(gone, 10, "480 for a user whose network is gone", interval=0.5)
+
+    def test_silent_caller_stops_ringing(self) -> None:
+        """A caller whose network goes while it rings: the callee stops ringing."""
+        wire, callee = self.relay(), self.phone()
+        caller = self.phone(server=self.through(wire))
+        caller.call(callee.uri)
+        at = callee.incoming()
+        wire.swallow()
+        callee.until_call("ended", at, 10)
+        self.assertEqual("remote", callee.info(at)["endedBy"])
+
+
+class Restart(SystemCase):
+    """The server itself dies in mid-call and is started again."""
+
+    def setUp(self) -> None:
+        """A server of its own, to be killed."""
+        server = Server(users=6)
+        self.addCleanup(server.stop)
+        self.use(server)
+
+    def restarted(self, one: str, other: str) -> None:
+        """Both browsers come back by themselves; requests within the call find them; both see its end."""
+        first, second = self.phone(one), self.phone(other)
+        out, at = self.established(first, second)
+        self.server.child.kill()
+        self.server.start()
+        for phone in (first, second):
+            phone.until_registered(2, 20)
+        for phone, call, peer, number in ((first, out, second, at), (second, at, first, out)):
+            phone.do("dtmf", call, "3")
+            peer.until_info(number, "dtmf", "3")
+        self.media_flows(first, out, second, at)
+        self.hung_up(second, at, first, out)
+
+    def test_jssip(self) -> None:
+        """Two JsSIP outlive kill -9 of the server."""
+        self.restarted(JSSIP, JSSIP)
+
+    def test_sipjs(self) -> None:
+        """SIP.js and JsSIP outlive kill -9 of the server."""
+        self.restarted(SIPJS, JSSIP)
