@@ -56,6 +56,13 @@ class HeadTest(SynchronousTestCase):
         assert raw is not None
         self.assertEqual(raw.encode("utf-8", "surrogateescape"), b"\xff")
 
+    def test_p11_spaces_before_a_wrong_octet(self) -> None:
+        """P11, F7: sixteen thousand spaces and a wrong octet take linear time: a thousand times over, no test would end
+        by a rule that tries each of them again."""
+        raw = b"GET / HTTP/1.1\r\nX:" + b" " * 16_000 + b"\x01\r\n\r\n"
+        for _ in range(1000):
+            self.assertEqual(self.refused(raw), 400)
+
     def test_bad_request_lines(self) -> None:
         """What is no request line of HTTP/1.x gets 400, another version 505."""
         for line in (
