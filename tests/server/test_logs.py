@@ -130,6 +130,14 @@ class RegistrationLogTests(SynchronousTestCase):
 class TraceTests(SynchronousTestCase):
     """Every message, with credentials blacked out."""
 
+    def test_p11_many_uris_without_an_end(self) -> None:
+        """P11, A15: passwords are hidden in linear time: ten thousand beginnings of a URI, a hundred times over."""
+        data = b"sip:a:" * 10_000
+        for _ in range(100):
+            self.assertEqual(hide(data), data)
+        self.assertEqual(hide(b"m: <sip:a:b@h>, sips:c:d:e@h;f=g@h <sip:a@h:5>"),
+                         b"m: <sip:a:(hidden)@h>, sips:c:(hidden)@h;f=g@h <sip:a@h:5>")
+
     def setUp(self) -> None:
         self.world = World(trace=True)
         self.alice = self.world.registered("alice")
