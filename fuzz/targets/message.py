@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from fuzz.seeds import MESSAGES
 from fuzz.targets import must
+from oversip_tw.server.trace import hide
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.message import Message, Request, Response
@@ -27,6 +28,8 @@ def run(data: bytes) -> object:
     """The first octet says how the message came."""
     framing = _FRAMINGS[data[0] % 3] if data else "datagram"
     data = data[1:]
+    hidden = hide(data)
+    must(hide(hidden) == hidden, "what is hidden hides more")
     try:
         message = parse(data, framing=framing)
     except ParseError as error:
@@ -128,5 +131,6 @@ def _refused(request: Request, error: ParseError) -> None:
     octets = request.response(error.status, error.reason, "fuzz", error.headers).to_bytes()
     must(octets.startswith(b"SIP/2.0 %d " % error.status), "no status line")
     must(octets.find(b"\r\n\r\n") == len(octets) - 4, "more than one head")
-    lines = octets[:-4].split(b"\r\n")
+    # NUL is right behind a backslash, in quotes (RFC 4475, intmeth)
+    lines = octets[:-4].replace(b"\\\0", b"").split(b"\r\n")
     must(not any(odd in line for line in lines for odd in (b"\r", b"\n", b"\0")), "CR, LF or NUL in an answer")
