@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -69,6 +69,11 @@ class Authenticator:
         self._logins = logins
         self._throttled = throttled
 
+    @property
+    def throttling(self) -> bool:
+        """Somebody is throttled: `check` wants to know who is ``established``."""
+        return self._logins is not None and self._logins.throttling
+
     async def check(
         self,
         request: Request,
@@ -90,7 +95,7 @@ class Authenticator:
         stale = False
         for params in self._eligible(request, realm, proxy, offered):
             user = params["username"]
-            if address is not None and user not in established and self._is_throttled(address, user):
+            if address is not None and self._is_throttled(address, user) and user not in established:
                 raise SIPError(403, "Too Many Failed Logins")
             verdict = await self._judge(params, request.method, realm)
             if verdict is _Verdict.RIGHT:
@@ -121,21 +126,19 @@ class Authenticator:
         fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
         return _Verdict.RIGHT if fresh else _Verdict.STALE
 
-    def _eligible(
-        self, request: Request, realm: str, proxy: bool, offered: Sequence[str]
-    ) -> Iterator[dict[str, str]]:
+    def _eligible(self, request: Request, realm: str, proxy: bool, offered: Sequence[str]) -> list[dict[str, str]]:
         """The credentials that answer a challenge of ours; any others are as if they were not there."""
-        found = 0
+        found: list[dict[str, str]] = []
         for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
             params = _digest_params(text, realm)
             if params is not None and _algorithm(params) in offered and _names(params["uri"], request.uri):
-                found += 1
-                if found > MAX_CREDENTIALS:
-                    return
-                yield params
+                found.append(params)
+                if len(found) == MAX_CREDENTIALS:
+                    break
+        return found
 
     def _is_throttled(self, address: str, user: str) -> bool:
-        return self._logins is not None and self._logins.throttled(address, user)
+        return self._logins is not None and self._logins.throttling and self._logins.throttled(address, user)
 
     def _count_failure(self, address: str | None, user: str, realm: str) -> None:
         self.failures += 1

@@ -82,6 +82,11 @@ class Limit:
         _drop_oldest(self._blocked, self._entries - 1)
         self._blocked[key] = now + self._penalty
 
+    @property
+    def blocks(self) -> bool:
+        """There may be somebody who serves a penalty."""
+        return bool(self._blocked)
+
     def __len__(self) -> int:
         return len(self._counts) + len(self._blocked)
 
@@ -131,6 +136,11 @@ class Logins:
         self._per_address = Limit(settings.login_failures_per_address - 1, window, throttle, entries)
         self._exempt = Networks(settings.exempt)
         self._seconds = seconds
+
+    @property
+    def throttling(self) -> bool:
+        """There may be somebody whom `throttled` is true of."""
+        return self._per_address.blocks or self._per_user.blocks
 
     def throttled(self, address: str, user: str) -> bool:
         """Whether credentials of ``user`` from ``address`` are not even looked at."""

@@ -50,6 +50,7 @@ def pack_udp(local: Address, peer: Address) -> bytes:
     return b"u" + _pack(*local) + _pack(*peer)
 
 
+@lru_cache(_REMEMBERED)
 def unpack_udp(flow_id: bytes) -> tuple[Address, Address]:
     """(local, peer) of `pack_udp`. Raises ValueError when it is anything else."""
     if not is_udp(flow_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.outbound.token import BadToken, Purpose, Token, Tokens, _mac, is_token
+from oversip_tw.outbound.token import BadToken, Purpose, Token, Tokens, is_token
 
 KEY = b"k" * 32
 OTHER_KEY = b"o" * 32
@@ -178,7 +179,7 @@ class ForgeryTests(SynchronousTestCase):
         real = tokens()
         for contents in (b"", b"\x05no", b"\x01n", b"\x01n\x09short", b"\x01\xff\x00"):
             text = b"ovp" + urlsafe_b64encode(contents).rstrip(b"=")
-            signed = text + _mac(real._macs[0], text)
+            signed = text + real._macs[0].of(text)
             self.assertRaises(BadToken, real.read_path, signed.decode())
 
 
@@ -190,3 +191,11 @@ class ShapeTests(SynchronousTestCase):
         for user in (None, "", "alice", "ovp", "overture", "+15551234", "ovx" + "a" * 60, "ovp" + "a" * 40 + "%41"):
             self.assertFalse(is_token(user))
         self.assertFalse(is_token("ovp" + "a" * 2000))
+
+    def test_mac_is_hmac_sha_256(self) -> None:
+        """The signature is RFC 2104's, for keys of any length."""
+        for length in (16, 32, 64, 65, 200):
+            key = bytes(range(length))
+            token = Tokens([key], "n").path(b"flow").encode()
+            mac = urlsafe_b64encode(hmac.digest(key, token[:-16], "sha256")[:12])
+            self.assertEqual(token[-16:], mac)
