@@ -12,6 +12,7 @@ from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.parser import parse
 from oversip_tw.testing import Clock, FakeConnector, FakeLookups, MemoryFlow, MemoryListener, MemoryLog
@@ -108,6 +109,8 @@ class World:
     def _flow_to(self, target: object) -> MemoryFlow:
         if target.transport == "udp":  # type: ignore[attr-defined]
             return self.udp_flow((target.address, target.port))  # type: ignore[attr-defined]
+        if target.transport in ("ws", "wss"):  # type: ignore[attr-defined]
+            raise SIPError(478)
         flow = self.dialled.get(target)
         if flow is None or flow.closed:
             flow = MemoryFlow("tcp", (target.address, target.port), self.tcp, False, receiver=self.element)  # type: ignore[attr-defined]
