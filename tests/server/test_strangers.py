@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.server.world import DOMAIN, World
+from tests.server.world import CORE, DOMAIN, Phone, World
 
 
 class StrangerTests(SynchronousTestCase):
@@ -29,3 +29,36 @@ class StrangerTests(SynchronousTestCase):
                 self.assertEqual(before, self.world.element.core.transactions.count)
                 self.world.clock.pump([0.5] * 4)
                 self.assertEqual([], self.stranger.take())
+
+
+class AckTests(SynchronousTestCase):
+    """ACKs to refusals that left no state."""
+
+    def test_f2_ack_of_a_trusted_source(self) -> None:
+        """F2: an ACK with the To tag of a stateless refusal ends here, also from a hop whose other ACKs pass."""
+        world = World()
+        bob = world.registered("bob")
+        core = Phone(world, "dave", world.udp_flow((CORE, 5080)))
+        invite = core.build("INVITE", bob.contact, From="<sip:dave@peer.example>;tag=d", Max_Forwards="0")
+        core.send(invite)
+        [refused] = core.take()
+        self.assertEqual(483, refused.status)
+        core.acknowledge(invite, refused)
+        self.assertEqual([], bob.take())
+        refused.set("To", f"<{bob.contact}>;tag=of-a-2xx")
+        core.acknowledge(invite, refused)
+        self.assertEqual(["ACK"], [ack.method for ack in bob.take()])
+
+
+class TwoMatchesTests(SynchronousTestCase):
+    def test_contact_of_two_bindings(self) -> None:
+        """An R-URI that two users have registered as their Contact is 404: nobody guesses whom it means."""
+        world = World()
+        alice = world.registered("alice")
+        same = "<sip:desk@desk.invalid;transport=ws>"
+        phones = [world.phone(user, instance=False) for user in ("bob", "carol")]
+        for phone in phones:
+            self.assertEqual(200, phone.register(Contact=same).status)
+        alice.invite("sip:desk@desk.invalid")
+        self.assertEqual([100, 404], alice.statuses())
+        self.assertEqual([[], []], [phone.take() for phone in phones])
