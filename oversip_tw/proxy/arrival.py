@@ -26,6 +26,8 @@ class Arrival:
     unchallenged: bool
     #: the source is a client: it came in on a listener and is not trusted
     client: bool
+    #: it belongs to a dialog, by its To tag
+    in_dialog: bool
     #: the octets that it came as
     size: int = 0
     #: how many Routes of ours were taken off the top, and the token in each (None: it bore none)

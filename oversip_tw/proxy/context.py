@@ -11,7 +11,6 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
 from oversip_tw.proxy.branch import ELSEWHERE, Branch
 from oversip_tw.proxy.forwarding import drop_identities
-from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip.message import Request, Response
@@ -59,7 +58,7 @@ class ResponseContext:
         self.arrival = arrival
         self.request: Request = arrival.request
         self.is_invite = self.request.method == "INVITE"
-        self.in_dialog = in_dialog(self.request)
+        self.in_dialog = arrival.in_dialog
         self.record_route = wants_record_route(self.request)
         self.caller_key = caller_key
         self.breadth = 0

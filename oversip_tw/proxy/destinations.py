@@ -44,11 +44,11 @@ class Destinations:
             raise SIPError(await self._why_nobody(arrival))
         return _groups(ways)
 
-    async def caller_key(self, arrival: Arrival) -> bytes:
+    def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
         if not arrival.client or arrival.user is None or not wants_record_route(arrival.request):
             return b""
-        here = [b for b in await self._core.location.lookup(arrival.user) if b.flow_id == arrival.flow.id]
+        here = [binding for binding in self._core.location.by_flow(arrival.flow.id) if binding.aor == arrival.user]
         if len(here) > 1:
             here = _matching(here, arrival.request)
         return here[0].key if here else b""
@@ -130,6 +130,8 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
 
 def _groups(ways: Sequence[Way]) -> Groups:
     """Ways by falling q (§16.6); those of one instance are one way with others behind it (RFC 5626 §5.3)."""
+    if len(ways) == 1:
+        return [[ways[0]]]
     by_q: dict[float, list[Way]] = {}
     instances: dict[str, Way] = {}
     for way in ways:

@@ -10,8 +10,10 @@ from oversip_tw.proxy.loop import make_branch
 from oversip_tw.proxy.record_route import RecordRoutes
 from oversip_tw.proxy.settings import Settings
 from oversip_tw.proxy.way import Way
+from oversip_tw.sip import names
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Message, Request
+from oversip_tw.sip.via import Via
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.context import ResponseContext
@@ -27,10 +29,13 @@ IDENTITY_HEADERS = (
 )
 
 
+_IDENTITY_KEYS = frozenset(map(names.key, IDENTITY_HEADERS))
+
+
 def drop_identities(message: Message) -> None:
     """Remove from what a client sent all that only a trusted hop may assert (R4)."""
-    for name in IDENTITY_HEADERS:
-        if message.has(name):
+    if message.may_have(_IDENTITY_KEYS):
+        for name in IDENTITY_HEADERS:
             message.remove(name)
 
 
@@ -46,6 +51,8 @@ class Forwarding:
         self._max_forwards = settings.max_forwards
         self._record_routes = record_routes
         self._new_id = new_id
+        #: our Via on each listener, without parameters
+        self._vias: dict[tuple[str, str], Via] = {}
 
     def outgoing(self, context: ResponseContext, way: Way, flow: Flow) -> Request:
         """``context``'s request as it leaves on ``way`` by ``flow``.
@@ -74,9 +81,12 @@ class Forwarding:
 
     def push_via(self, request: Request, flow: Flow, loop_hash: str = "") -> None:
         """Put our Via on top, with a branch of its own (§16.6 step 8)."""
-        branch = make_branch(self._new_id(), loop_hash)
-        rport = "" if flow.reliable else ";rport"
-        request.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.listener.sent_by};branch={branch}{rport}")
+        listener = flow.listener
+        via = self._vias.get((flow.transport, listener.sent_by))
+        if via is None:
+            via = Via.parse(f"SIP/2.0/{flow.transport.upper()} {listener.sent_by}")
+            self._vias[flow.transport, listener.sent_by] = via
+        request.push_via(via.with_branch(make_branch(self._new_id(), loop_hash), not flow.reliable))
 
     @staticmethod
     def put_routes(request: Request, path: Sequence[str]) -> None:

@@ -42,10 +42,9 @@ def check_loop(request: Request, sent_bys: Collection[str]) -> None:
 
     ``sent_bys``: what our own Via headers name.
     """
-    vias = request.vias
-    if len(vias) == 1:
+    if request.has_one("Via"):
         return
-    ours = [via for via in vias if via.branch and _MARK in via.branch and via.sent_by in sent_bys]
+    ours = [via for via in request.vias if via.branch and _MARK in via.branch and via.sent_by in sent_bys]
     if ours:
         now = loop_hash(request, request.uri)
         if any(via.branch is not None and via.branch.rpartition(_MARK)[2] == now for via in ours):

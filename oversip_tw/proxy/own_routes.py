@@ -31,6 +31,8 @@ class OwnRoutes:
         Raises SIPError 403 for a Route to our address whose token is none of ours, or is not for this request.
         """
         request = arrival.request
+        if not request.has("Route"):
+            return
         self._undo_strict_routing(arrival)
         for route in request.routes:
             mine, token = self._read(route.uri, arrival)
@@ -52,7 +54,7 @@ class OwnRoutes:
 
     def _verify(self, text: str, arrival: Arrival) -> Token:
         request = arrival.request
-        if in_dialog(request):
+        if arrival.in_dialog:
             try:
                 return self._tokens.read_record_route(text, request.call_id, request.from_tag, request.to_tag)
             except BadToken:
@@ -65,7 +67,7 @@ class OwnRoutes:
     def _undo_strict_routing(self, arrival: Arrival) -> None:
         """A strict router before us put our Record-Route into the R-URI and the remote target behind all Routes."""
         request = arrival.request
-        if not (request.uri.has_param("lr") and request.uri.user and request.has("Route")):
+        if not (request.uri.has_param("lr") and request.uri.user):
             return
         mine, token = self._read(request.uri, arrival)
         if not mine or token is None:

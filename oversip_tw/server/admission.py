@@ -9,6 +9,7 @@ from oversip_tw.auth.trust import Role, Trust
 from oversip_tw.interfaces import Flow, Listener
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.settings import Settings
 from oversip_tw.registrar.location import Location
 from oversip_tw.sip.errors import ParseError, SIPError
@@ -50,6 +51,7 @@ class Admission:
             trusted=trusted,
             unchallenged=trusted and role is not Role.EDGE,
             client=source.accepted and not trusted and not (self._open and self._is_hop_of_strangers(request, source)),
+            in_dialog=in_dialog(request),
         )
 
     def _is_hop_of_strangers(self, request: Request, source: Flow) -> bool:
@@ -60,14 +62,8 @@ class Admission:
         caller = request.from_.uri
         return not self._ours.is_domain(caller.host) and not self._is_anonymous(caller)
 
-    async def admit(self, arrival: Arrival) -> None:
-        """Let ``arrival`` pass, and note its user. Raises SIPError: 401, 403 or 407."""
-        if arrival.request.method == "REGISTER":
-            await self._admit_register(arrival)
-        elif not arrival.unchallenged:
-            await self._admit_request(arrival)
-
-    async def _admit_register(self, arrival: Arrival) -> None:
+    async def admit_register(self, arrival: Arrival) -> None:
+        """Let a REGISTER pass, and note its user. Raises SIPError: 401 or 403."""
         request = arrival.request
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
@@ -81,7 +77,8 @@ class Admission:
         if arrival.user != user.aor:
             raise SIPError(403)
 
-    async def _admit_request(self, arrival: Arrival) -> None:
+    async def admit(self, arrival: Arrival) -> None:
+        """Let any other request of somebody who is challenged pass, and note its user. Raises SIPError: 403 or 407."""
         request = arrival.request
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
@@ -106,7 +103,7 @@ class Admission:
             realm,
             proxy,
             address=None if arrival.trusted else flow.peer[0],
-            established=self._established(flow, realm),
+            established=self._established(flow, realm) if self._authenticator.throttling else (),
             algorithms=self._algorithms(flow.listener),
         )
         try:

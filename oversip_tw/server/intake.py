@@ -11,7 +11,7 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import breadth, check_loop
-from oversip_tw.proxy.own_routes import OwnRoutes, in_dialog, refuse_foreign_route
+from oversip_tw.proxy.own_routes import OwnRoutes, refuse_foreign_route
 from oversip_tw.proxy.validation import is_for_ourselves, validate
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
@@ -73,7 +73,7 @@ class Intake:
             if self._belongs_to_another(arrival):
                 return
             self._own_routes.strip(arrival)
-            if arrival.tokens and in_dialog(request):
+            if arrival.tokens and arrival.in_dialog:
                 if not arrival.trusted and not any(arrival.tokens):
                     raise SIPError(403, "Route Without Token")  # nothing is proven: it may cost no state
                 self._serving.in_dialog(arrival)
@@ -126,7 +126,7 @@ class Intake:
             if self._pings.admit(flow):
                 self._stateless.ok(request, flow, arrival.size, _ABOUT_US)
             return
-        if in_dialog(request):
+        if arrival.in_dialog:
             if not arrival.trusted:
                 raise SIPError(403, "No Route Of Ours")
         elif self.draining:
@@ -155,8 +155,10 @@ class Intake:
         arrival = work.arrival
         request, flow = arrival.request, arrival.flow
         try:
-            if not arrival.unchallenged or request.method == "REGISTER":
-                await self._admission.admit(arrival)
+            register = request.method == "REGISTER"
+            if register or not arrival.unchallenged:
+                admission = self._admission
+                await (admission.admit_register(arrival) if register else admission.admit(arrival))
                 if work.waited:
                     self._forget(work)
                     if self._core.transactions.absorb(request, flow, arrival.client):

@@ -88,19 +88,18 @@ class Serving:
         """Carry out what was let in; ``shares`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
         request = work.arrival.request
         if request.method == "REGISTER":
-            await self._answering(work, self._register(work))
-            return
-        if request.method == "INVITE" and request.to_tag is None:
-            self._core.calls.invited(request)
-        await self._answering(work, self._proxy(work, shares))
-
-    async def _register(self, work: Work) -> None:
-        arrival = work.arrival
-        if "on_register" in self._hooked:
-            async with self._hooking.turn(arrival.request.call_id):
-                await self._hooking.run(lambda: self._hooking.hooks.on_register(arrival))
-                await self._bind(work)
+            doing = self._hook_and_bind(work) if "on_register" in self._hooked else self._bind(work)
         else:
+            if request.method == "INVITE" and request.to_tag is None:
+                self._core.calls.invited(request)
+            hooked = "on_request" in self._hooked or "on_targets" in self._hooked
+            doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
+        await self._answering(work, doing)
+
+    async def _hook_and_bind(self, work: Work) -> None:
+        arrival = work.arrival
+        async with self._hooking.turn(arrival.request.call_id):
+            await self._hooking.run(lambda: self._hooking.hooks.on_register(arrival))
             await self._bind(work)
 
     async def _bind(self, work: Work) -> None:
@@ -112,11 +111,8 @@ class Serving:
         path = request.values("Path") if request.has("Path") else ()
         transaction.respond(await self._registrar.register(request, arrival.user, flow, path))
 
-    async def _proxy(self, work: Work, shares: int) -> None:
-        if "on_request" in self._hooked or "on_targets" in self._hooked:
-            async with self._hooking.turn(work.arrival.request.call_id):
-                await self._route(work, shares)
-        else:
+    async def _route_in_turn(self, work: Work, shares: int) -> None:
+        async with self._hooking.turn(work.arrival.request.call_id):
             await self._route(work, shares)
 
     async def _route(self, work: Work, shares: int) -> None:
@@ -130,7 +126,7 @@ class Serving:
             groups = [group for group in groups if group]
             if not groups:
                 raise SIPError(480)
-        caller_key = await self._destinations.caller_key(arrival)
+        caller_key = self._destinations.caller_key(arrival)
         if not work.over:
             self._core.relay(arrival, transaction, groups, shares, caller_key)
 

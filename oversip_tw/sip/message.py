@@ -85,7 +85,11 @@ class Message(Head):
 
     def replace_via(self, via: Via) -> None:
         """Put ``via`` in the place of the topmost Via; it is not read a second time."""
-        self.replace_first("Via", via.text)
+        slot = self._plain_slot("via")
+        if slot:
+            self._lines[slot] = f"{self._layout.starts[slot]} {via.text}"
+        else:
+            self.replace_first("Via", via.text)
         self._via = via
 
     @property
