@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 
 from .case import SystemCase
 from .raw_phone import ask, first, register, request
@@ -43,6 +45,7 @@ class Witness(Hooks):
 EXTRA = """
 [limits]
 exempt = ["127.0.0.8/32"]
+connections_per_address = 4
 
 [[trusted]]
 network = "127.0.0.9"
@@ -102,6 +105,23 @@ class WiringTests(SystemCase):
         self.assertEqual("127.0.0.1", stranger)
         self.assertEqual("10.1.2.3", self.received(server, "127.0.0.9", "10.1.2.3"))
 
+    def test_F13_exempt(self) -> None:
+        """F13: an exempt address has as many connections as it likes; a trusted one too; others have not."""
+        server = Server(extra=EXTRA, users=0)
+        self.addCleanup(server.stop)
+        self.use(server)
+        for address, expected in (("127.0.0.8", 8), ("127.0.0.9", 8), ("127.0.0.7", 4)):
+            lines = [socket.create_connection((server.address, server.ws_port), 5, (address, 0)) for _ in range(8)]
+            alive = 0
+            for line in lines:
+                self.addCleanup(line.close)
+                with contextlib.suppress(OSError):
+                    line.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            for line in lines:
+                with contextlib.suppress(OSError):
+                    alive += line.recv(100).startswith(b"HTTP/1.1 404")
+            self.assertEqual(expected, alive, address)
+
     def received(self, server: Server, address: str, forwarded: str) -> str:
         """Which address the server believes a WebSocket from ``address`` to have."""
         browser = WebSocketFrom(address, (server.address, server.ws_port), f"X-Forwarded-For: {forwarded}")
@@ -114,8 +134,6 @@ class WebSocketFrom(WebSocket):
     """A WebSocket from another address of this machine."""
 
     def __init__(self, address: str, server: tuple[str, int], header: str) -> None:
-        import socket
-
         original = socket.create_connection
 
         def connect(at: tuple[str, int], seconds: float) -> socket.socket:
