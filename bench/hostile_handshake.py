@@ -176,7 +176,7 @@ def measure(server: Server) -> bool:
         held = cost <= MOST_CPU and slower < MOST_SLOWER and closed == count
         good = good and held
         print(
-            f"{name}: {count} connections, {closed} closed ({refused} read the refusal), {cost * 1000:.2f} ms of CPU each; "
+            f"{name}: {count} connections, {closed} closed ({refused} read the refusal), {cost * 1000:.2f} ms CPU; "
             f"victim p50 {answers.percentile(0.5) * 1000:.2f} ms, p99 {answers.percentile(0.99) * 1000:.2f} ms, "
             f"{slower:.1f} times, worst {max(answers.times) * 1000:.1f} ms{'' if held else ': BEYOND THE BAR'}"
         )
