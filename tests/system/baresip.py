@@ -50,10 +50,12 @@ class Baresip:
         self.user = user
         control = free_port()
         rtp = free_port(address) & ~1
+        # it takes the next one too, for TLS
+        port = free_port(address, 2)
         folder.write(
             "config",
             _CONFIG.format(
-                address=address, port=free_port(address), folder=folder.path, control=control, rtp=rtp, rtp_end=rtp + 20
+                address=address, port=port, folder=folder.path, control=control, rtp=rtp, rtp_end=rtp + 20
             ),
         )
         folder.write(

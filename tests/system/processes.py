@@ -52,21 +52,33 @@ def program(name: str) -> str:
 _given: set[int] = set()
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that neither TCP nor UDP uses at ``address``, not handed out before in this run."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def free_port(address: str = "127.0.0.1", run: int = 1) -> int:
+    """A port that neither TCP nor UDP uses at ``address``, not handed out before; the first of ``run`` in a row."""
     while True:
-        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            tcp.bind((address, 0))
-            port: int = tcp.getsockname()[1]
-            if port in _given:
-                continue
-            try:
-                udp.bind((address, port))
-            except OSError:
-                continue
-            _given.add(port)
-            return port
+        with _bound(address, 0) as tcp:
+            first: int = tcp.getsockname()[1]
+        wanted = range(first, first + run)
+        if first + run <= 65536 and _given.isdisjoint(wanted) and all(_is_free(address, port) for port in wanted):
+            _given.update(wanted)
+            return first
+
+
+def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    try:
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _is_free(address: str, port: int) -> bool:
+    try:
+        with _bound(address, port), _bound(address, port, socket.SOCK_DGRAM):
+            return True
+    except OSError:
+        return False
 
 
 #: who can tell what happened, when a wait was in vain
