@@ -50,6 +50,7 @@ class Baresip:
         self.user = user
         control = free_port()
         rtp = free_port(address) & ~1
+        port = free_port(address, 2)  # it takes the next one too, for TLS
         # it takes the next one too, for TLS
         port = free_port(address, 2)
         folder.write(

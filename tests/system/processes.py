@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -52,33 +53,28 @@ def program(name: str) -> str:
 _given: set[int] = set()
 
 
-def free_port(address: str = "127.0.0.1", run: int = 1) -> int:
-    """A port that neither TCP nor UDP uses at ``address``, not handed out before; the first of ``run`` in a row."""
+def free_port(address: str = "127.0.0.1", count: int = 1) -> int:
+    """The first of ``count`` ports in a row that neither TCP nor UDP uses at ``address``, not handed out before.
+
+    None is of the range from which the system takes ports for outgoing connections: those come at any moment.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    def free(port: int) -> bool:
+        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((address, port))
+                udp.bind((address, port))
+            except OSError:
+                return False
+        return True
+
     while True:
-        with _bound(address, 0) as tcp:
-            first: int = tcp.getsockname()[1]
-        wanted = range(first, first + run)
-        if first + run <= 65536 and _given.isdisjoint(wanted) and all(_is_free(address, port) for port in wanted):
-            _given.update(wanted)
+        first = random.randrange(10_000, 32_000)
+        ports = range(first, first + count)
+        if not _given.intersection(ports) and all(free(port) for port in ports):
+            _given.update(ports)
             return first
-
-
-def _bound(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
-    try:
-        bound.bind((address, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _is_free(address: str, port: int) -> bool:
-    try:
-        with _bound(address, port), _bound(address, port, socket.SOCK_DGRAM):
-            return True
-    except OSError:
-        return False
 
 
 #: who can tell what happened, when a wait was in vain
