@@ -92,10 +92,10 @@ class Authenticator:
         Raises `Challenge` (401 or 407) for everything but right credentials, SIPError 403 for throttled ones.
         """
         offered = self.settings.algorithms if algorithms is None else algorithms
-        stale = False
+        stale, throttling = False, self.throttling
         for params in self._eligible(request, realm, proxy, offered):
             user = params["username"]
-            if address is not None and self._is_throttled(address, user) and user not in established:
+            if throttling and address is not None and user not in established and self._is_throttled(address, user):
                 raise SIPError(403, "Too Many Failed Logins")
             verdict = await self._judge(params, request.method, realm)
             if verdict is _Verdict.RIGHT:
@@ -138,7 +138,7 @@ class Authenticator:
         return found
 
     def _is_throttled(self, address: str, user: str) -> bool:
-        return self._logins is not None and self._logins.throttling and self._logins.throttled(address, user)
+        return self._logins is not None and self._logins.throttled(address, user)
 
     def _count_failure(self, address: str | None, user: str, realm: str) -> None:
         self.failures += 1

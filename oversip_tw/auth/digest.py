@@ -40,5 +40,6 @@ def ha1(algorithm: str, user: str, realm: str, password: str) -> str:
 
 def response(algorithm: str, ha1: str, nonce: str, nc: str, cnonce: str, method: str, uri: str) -> str:
     """The ``response`` of credentials with qop=auth, each argument as it stands in them."""
-    ha2 = hashed(algorithm, f"{method}:{uri}")
-    return hashed(algorithm, f"{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}")
+    digest = ALGORITHMS[algorithm]
+    ha2 = digest(f"{method}:{uri}".encode("utf-8", "surrogateescape")).hexdigest()
+    return digest(f"{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -40,7 +40,7 @@ class Settings:
 class Limit:
     """So many events per key within a window; one more and the key is blocked for a while."""
 
-    __slots__ = ("_allowed", "_blocked", "_counts", "_entries", "_penalty", "_window")
+    __slots__ = ("_allowed", "_counts", "_entries", "_penalty", "_window", "blocking")
 
     def __init__(self, allowed: int, window: float, penalty: float, entries: int) -> None:
         self._allowed = allowed
@@ -49,16 +49,17 @@ class Limit:
         self._entries = entries
         # Both in order of age, since window and penalty are the same for all: the oldest are dropped from the front.
         self._counts: dict[Hashable, list[float]] = {}
-        self._blocked: dict[Hashable, float] = {}
+        #: until when whose penalty lasts; entries that are over may linger
+        self.blocking: dict[Hashable, float] = {}
 
     def blocked(self, key: Hashable, now: float) -> bool:
         """Whether ``key`` serves its penalty."""
-        until = self._blocked.get(key)
+        until = self.blocking.get(key)
         if until is None:
             return False
         if until > now:
             return True
-        del self._blocked[key]
+        del self.blocking[key]
         return False
 
     def count(self, key: Hashable, now: float) -> bool:
@@ -78,17 +79,12 @@ class Limit:
     def block(self, key: Hashable, now: float) -> None:
         """Begin the penalty of ``key`` now."""
         self._counts.pop(key, None)
-        self._blocked.pop(key, None)
-        _drop_oldest(self._blocked, self._entries - 1)
-        self._blocked[key] = now + self._penalty
-
-    @property
-    def blocks(self) -> bool:
-        """There may be somebody who serves a penalty."""
-        return bool(self._blocked)
+        self.blocking.pop(key, None)
+        _drop_oldest(self.blocking, self._entries - 1)
+        self.blocking[key] = now + self._penalty
 
     def __len__(self) -> int:
-        return len(self._counts) + len(self._blocked)
+        return len(self._counts) + len(self.blocking)
 
     def _tidy(self, now: float) -> None:
         while self._counts:
@@ -140,7 +136,7 @@ class Logins:
     @property
     def throttling(self) -> bool:
         """There may be somebody whom `throttled` is true of."""
-        return self._per_address.blocks or self._per_user.blocks
+        return bool(self._per_address.blocking or self._per_user.blocking)
 
     def throttled(self, address: str, user: str) -> bool:
         """Whether credentials of ``user`` from ``address`` are not even looked at."""

@@ -5,9 +5,9 @@ Only a nonce over which a right digest was computed gets an entry (its replay wi
 
 from __future__ import annotations
 
+import binascii
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 _STAMP_OCTETS = 8
 #: 8 + 13 octets make 28 characters with no bit to spare, so that a nonce has one spelling
 _MAC_OCTETS = 13
+#: base64 as it is, and as it may stand in a header without being mistaken (RFC 4648 §5)
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{28}", re.ASCII)
 _MICROSECONDS = 1_000_000
 #: replay windows are dropped together, those of nonces made in one such part of a life
@@ -82,7 +85,7 @@ class Nonces:
         # Two in one microsecond, or a clock set back: the stamp goes on counting, or two users would share a window.
         stamp = self._last = max(self._now(), self._last + 1)
         octets = stamp.to_bytes(_STAMP_OCTETS, "big")
-        return urlsafe_b64encode(octets + self._sign(octets, realm)).decode("ascii")
+        return binascii.b2a_base64(octets + self._sign(octets, realm), newline=False).translate(_TO_URL).decode("ascii")
 
     def use(self, nonce: str, realm: str, count: int) -> bool:
         """Whether these credentials are fresh: a living nonce of ours for ``realm``, and ``count`` (nc) new with it.
@@ -110,7 +113,7 @@ class Nonces:
         """When ``nonce`` was made, if we made it for ``realm``."""
         if _SHAPE.fullmatch(nonce) is None:
             return None
-        octets = urlsafe_b64decode(nonce)
+        octets = binascii.a2b_base64(nonce.encode().translate(_FROM_URL))
         made, mac = octets[:_STAMP_OCTETS], octets[_STAMP_OCTETS:]
         return int.from_bytes(made, "big") if hmac.compare_digest(self._sign(made, realm), mac) else None
 

@@ -40,8 +40,7 @@ def is_for_ourselves(request: Request, ours: Ours) -> bool:
 def _validate_register(request: Request) -> None:
     if not request.to.uri.is_sip:
         raise SIPError(400, "To Is Not a SIP URI")
-    if not request.contact_star:
-        _ = request.contacts
+    _ = request.contacts
 
 
 def _demand_options(request: Request) -> None:

@@ -116,7 +116,8 @@ class Registrar:
                 raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
-        await self._turns.enter(asked.aor)
+        if not self._turns.take(asked.aor):
+            await self._turns.enter(asked.aor)
         try:
             if asked.wishes.contacts or asked.wishes.remove_all:
                 await self._change(asked)

@@ -17,24 +17,34 @@ class _Line:
 
 
 class Turns:
-    """`enter` a name and `leave` it; whoever comes in between waits, first come first served."""
+    """`enter` a name, or `take` it where it is free, and `leave` it; whoever comes in between waits, first come first
+    served."""
 
     __slots__ = ("_lines",)
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
+        #: None: somebody has the turn and nobody waits
+        self._lines: dict[str, _Line | None] = {}
 
     def waiting(self, name: str) -> int:
         """How many wait for their turn."""
         line = self._lines.get(name)
         return len(line.waiting) if line is not None else 0
 
+    def take(self, name: str) -> bool:
+        """Enter ``name`` if nobody is there; False: somebody is."""
+        if name in self._lines:
+            return False
+        self._lines[name] = None
+        return True
+
     async def enter(self, name: str) -> None:
         """Wait until everybody who entered ``name`` before has left."""
-        line = self._lines.get(name)
-        if line is None:
-            self._lines[name] = _Line()
+        if self.take(name):
             return
+        line = self._lines[name]
+        if line is None:
+            line = self._lines[name] = _Line()
         turn: Promise[None] = Promise()
         line.waiting.append(turn)
         try:
@@ -46,6 +56,9 @@ class Turns:
     def leave(self, name: str) -> None:
         """Let the next one in."""
         line = self._lines[name]
+        if line is None:
+            del self._lines[name]
+            return
         line.busy = False
         if line.advancing:
             return  # the loop below is under us in the stack: a long line must not become a deep one

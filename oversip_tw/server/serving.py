@@ -40,6 +40,8 @@ class Serving:
     def clean(self, arrival: Arrival) -> None:
         """Take off what is for us alone, and what only a trusted hop has a right to say."""
         request = arrival.request
+        if request.method == "REGISTER" and "on_register" not in self._hooked:
+            return  # nobody but the registrar sees it
         if request.has("Authorization") or request.has("Proxy-Authorization"):
             strip_credentials(request, self._core.ours.domains)
         if not arrival.trusted:

@@ -16,8 +16,11 @@ _TAG = "sl-"
 #: 48 bits: nobody has to make one to any purpose, and short answers amplify less
 _HASH_DIGITS = 12
 _SENT_BY_DEFAULT_PORT = 5060
-#: no stateless answer over UDP is longer than so many times its request
+#: a stateless answer over UDP that is longer than so many times its request does without further headers
 _AMPLIFICATION = 1.5
+#: nobody gets any further without the challenge in these; a request of 240 octets, less than any phone sends, gets no
+#: more than `_AMPLIFICATION` times its own length even so
+_CHALLENGES = (401, 407)
 
 Headers = Sequence[tuple[str, str]]
 
@@ -60,13 +63,9 @@ class Stateless:
     def _answer(self, request: Request, flow: Flow, size: int, status: int, reason: str, headers: Headers) -> None:
         tag = self._hash(request) if request.to_tag is None else None
         data = request.response(status, reason, tag, headers).to_bytes()
-        if not flow.reliable:
-            # Whoever wrote the source address may not be who lives there (F2).
-            most = _AMPLIFICATION * size
-            if len(data) > most and headers:
-                data = request.response(status, reason, tag).to_bytes()
-            if len(data) > most:
-                return
+        if status not in _CHALLENGES and not flow.reliable and len(data) > _AMPLIFICATION * size:
+            # Whoever wrote the source address may not be who lives there (F2): without what can be done without.
+            data = request.response(status, reason, tag).to_bytes()
         flow.send(data)
 
     def acknowledges(self, ack: Request) -> bool:

@@ -23,6 +23,7 @@ from oversip_tw.server.element import Element
 from oversip_tw.service import settings
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
@@ -102,7 +103,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             clock=reactor,
             wall=time.time,
             log=log,
-            new_id=lambda: secrets.token_hex(8),
+            new_id=Identifiers(),
             chance=random.random,
             flows=flows,
             connector=connector,

@@ -191,9 +191,10 @@ def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) 
 
 def _crowded(reading: list[str], layout: Layout, slots: Sequence[int], limit: int) -> bool:
     """Whether the fields in ``slots`` hold more than ``limit`` values."""
-    if len(slots) == 1 and "," not in reading[slots[0]]:
-        return limit < 1
-    if sum([reading[slot].count(",") for slot in slots], len(slots)) <= limit:
+    most = len(slots)
+    for slot in slots:
+        most += reading[slot].count(",")
+    if most <= limit:
         return False
     return sum(len(grammar.split_list(reading[slot][layout.values[slot] :])) for slot in slots) > limit
 

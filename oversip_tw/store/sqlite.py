@@ -33,7 +33,7 @@ class SqliteStore:
         path: str | Path,
         clock: Clock,
         from_thread: FromThread,
-        commit_delay: float = 0.003,
+        commit_delay: float = 0.01,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.users = KnownUsers()

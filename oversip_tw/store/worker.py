@@ -56,7 +56,7 @@ class Worker:
     A write waits ``delay`` seconds for others, to share the disk's time with them. Call from the reactor's thread.
     """
 
-    def __init__(self, database: sqlite3.Connection, from_thread: FromThread, delay: float = 0.003) -> None:
+    def __init__(self, database: sqlite3.Connection, from_thread: FromThread, delay: float = 0.01) -> None:
         self._database = database
         self._from_thread = from_thread
         self._delay = delay
