@@ -23,7 +23,7 @@ class StatelessTests(SynchronousTestCase):
             ("INVITE", f"sip:bob@{DOMAIN}", {}),
             ("REGISTER", f"sip:{DOMAIN}", {"To": f"<{self.stranger.aor}>"}),
             ("OPTIONS", f"sip:{DOMAIN}", {}),
-            ("MESSAGE", f"sip:bob@{DOMAIN}", {"Contact": ""}),
+            ("MESSAGE", f"sip:bob@{DOMAIN}", {"Content_Type": "text/plain", "User_Agent": "a phone"}),
             ("INVITE", f"sip:bob@{DOMAIN}", {"Route": "<sip:x.example;lr>"}),
         ):
             request = self.stranger.build(method, uri, **headers)
