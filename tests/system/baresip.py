@@ -51,8 +51,6 @@ class Baresip:
         control = free_port()
         rtp = free_port(address) & ~1
         port = free_port(address, 2)  # it takes the next one too, for TLS
-        # it takes the next one too, for TLS
-        port = free_port(address, 2)
         folder.write(
             "config",
             _CONFIG.format(
