@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 
 from oversip_tw.sip.errors import SIPError
@@ -69,10 +70,14 @@ def is_token(text: str | None) -> bool:
     return text is not None and len(text) <= MAX_TOKEN_CHARACTERS and _SHAPE.fullmatch(text) is not None
 
 
+#: signatures remembered that were found right: most requests of a dialog bear the same ones
+_REMEMBERED = 4096
+
+
 class Tokens:
     """Makes and reads tokens. The first of ``keys`` signs, any of them verifies (rotation)."""
 
-    __slots__ = ("_macs", "_node", "node")
+    __slots__ = ("_macs", "_node", "node", "read_record_route")
 
     def __init__(self, keys: Sequence[bytes], node: str) -> None:
         """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
@@ -84,6 +89,9 @@ class Tokens:
         self.node = node
         self._node = b"%c%b" % (len(octets), octets)
         self._macs = tuple(_Mac(key) for key in keys)
+        #: what a Record-Route token says, read from a request with that Call-ID, From tag and To tag: one of the tags
+        #: must be the one it was made with, whichever side sends. Raises `BadToken`, also without a To tag (no dialog).
+        self.read_record_route = lru_cache(_REMEMBERED)(self._read_record_route)
 
     def path(self, flow_id: bytes, binding_key: bytes = b"") -> str:
         """The token for a Path (RFC 3327) or Service-Route of ours."""
@@ -100,9 +108,7 @@ class Tokens:
             raise BadToken
         return _token(Purpose.PATH, octets)
 
-    def read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
-        """What a Record-Route token says, read from a request with these ids: one of its tags must be the tag it was
-        made with, whichever side sends. Raises `BadToken`, also when there is no To tag (no dialog)."""
+    def _read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
         octets = _octets(text, _RECORD_ROUTE)
         if to_tag is None or not (
             self._signed(octets, _dialog(call_id, from_tag)) or self._signed(octets, _dialog(call_id, to_tag))

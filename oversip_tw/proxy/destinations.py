@@ -131,7 +131,7 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
 def _groups(ways: Sequence[Way]) -> Groups:
     """Ways by falling q (§16.6); those of one instance are one way with others behind it (RFC 5626 §5.3)."""
     if len(ways) == 1:
-        return [[ways[0]]]
+        return [list(ways)]
     by_q: dict[float, list[Way]] = {}
     instances: dict[str, Way] = {}
     for way in ways:

@@ -49,10 +49,11 @@ def parse_params(text: str) -> dict[str, str]:
     """``name=value, name="value"``: also what Authentication-Info holds. Raises ParseError, for duplicates too."""
     if grammar.auth_params.fullmatch(text) is None:
         raise ParseError("Bad Credentials")
-    found = grammar.auth_param.findall(text)
     if "\\" in text:
+        found = grammar.auth_param.findall(text)
         params = {name.lower(): grammar.unquote(value) for name, value in found}
     else:
+        found = grammar.plain_auth_param.findall(text)
         params = {name.lower(): value[1:-1] if value[0] == '"' else value for name, value in found}
     if len(params) != len(found):
         raise ParseError("Duplicate Parameter")

@@ -81,7 +81,9 @@ status_line = re.compile(r"([Ss][Ii][Pp]/[0-9]++\.[0-9]++) ([1-6][0-9]{2}) ([^\x
 auth_scheme = re.compile(rf"({_TOKEN}++)(?>(?:{_LWS}(.*+))?)", re.DOTALL)
 #: groups: name, value; one member of a list of auth-params with the comma behind it
 auth_param = re.compile(rf"{_SWS}({_TOKEN}++){_SWS}={_SWS}({_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z)")
-#: a whole list of them, for ``fullmatch`` before ``auth_param.findall``
+#: the same in a list that is well formed and has no quoted pair: three times as fast
+plain_auth_param = re.compile(r"([^ \t,=]++)[ \t]*+=[ \t]*+(\"[^\"]*+\"|[^ \t,]++)")
+#: a whole list of them, for ``fullmatch`` before ``findall``
 auth_params = re.compile(rf"(?>(?:{_SWS}{_TOKEN}++{_SWS}={_SWS}(?:{_TOKEN}++|{_QUOTED}){_SWS}(?:,|\Z))*)")
 #: RFC 9110 §11.2, what Bearer carries
 token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")

@@ -22,6 +22,18 @@ class Reading(SynchronousTestCase):
         self.assertEqual(read.params, {"username": 'al"ice', "realm": "a, b", "nc": "00000001", "qop": "auth"})
         self.assertEqual((read.param("nc"), read.param("uri"), read.token), ("00000001", None, ""))
 
+    def test_both_ways_of_reading(self) -> None:
+        """With a quoted pair somewhere in the list or without one, the rest reads alike."""
+        lists = (
+            'a=b,c="d, e=f" ,G = h',
+            ' a="",b\t=\t"=" , c="x y"',
+            "a=b,",
+            'uri="sip:a@b;c=d",nc=00000001',
+        )
+        for text in lists:
+            plain = parse_params(text)
+            self.assertEqual(parse_params(f'zz="\\"",{text}'), {"zz": '"', **plain}, text)
+
     def test_bearer(self) -> None:
         """A token of RFC 6750 is no list of parameters."""
         read = Credentials.parse("Bearer eyJhbGciOiJ.e30.x-_~+/==")
