@@ -210,8 +210,7 @@ class Branch:
     def _take_our_via_off(response: Response) -> bool:
         """False: there is no Via left to send it by; it was never meant to go further than here."""
         try:
-            response.remove_first("Via")
-            return response.has("Via")
+            return response.pop_via()
         except ParseError:
             return False
 

@@ -83,6 +83,17 @@ class Message(Head):
         self.prepend("Via", via.text)
         self._via = via
 
+    def pop_via(self) -> bool:
+        """Take the topmost Via off. False: no other one is left. Raises ParseError."""
+        slots = self._layout.vias
+        if len(slots) > 1 and self._plain_slot("via") == slots[0]:
+            self._lines[slots[0]] = self._via = None
+            if self._lines[slots[1]] is not None:
+                return True
+        else:
+            self.remove_first("Via")
+        return self.has("Via")
+
     def replace_via(self, via: Via) -> None:
         """Put ``via`` in the place of the topmost Via; it is not read a second time."""
         slot = self._plain_slot("via")
@@ -238,7 +249,11 @@ class Request(Message):
 
     @max_forwards.setter
     def max_forwards(self, hops: int) -> None:
-        self.set("Max-Forwards", str(hops))
+        slot = self._layout.max_forwards
+        if slot and self._lines[slot] is not None:  # the parser lets no second one in
+            self._lines[slot] = f"{self._layout.starts[slot]} {hops}"
+        else:
+            self.set("Max-Forwards", str(hops))
         self._max_forwards = hops
 
     @property

@@ -8,6 +8,7 @@ from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.parser import parse
 from oversip_tw.sip.status import phrase
 from oversip_tw.sip.uri import Uri
+from oversip_tw.sip.via import Via
 from tests.sip.samples import BYE, INVITE, OK, wire
 
 
@@ -136,6 +137,24 @@ class Answers(SynchronousTestCase):
         """Never a second one, and none in a 100."""
         self.assertEqual(parse(BYE).response(481, to_tag="x").to_tag, "b")
         self.assertIsNone(parse(INVITE).response(100, to_tag="x").to_tag)
+
+    def test_pop_via(self) -> None:
+        """The topmost Via goes, wherever it stands; False when it was the last one."""
+        two = parse(with_line("Via: SIP/2.0/TCP second.example.com;branch=z9hG4bK2"))
+        first = two.via
+        self.assertTrue(two.pop_via())
+        self.assertNotEqual(two.via, first)
+        self.assertFalse(two.pop_via())
+        one_line = parse(INVITE)
+        one_line.set("Via", f"{first}, SIP/2.0/UDP b.example.com;branch=z9hG4bK3, SIP/2.0/UDP c;branch=z9hG4bK4")
+        self.assertEqual((one_line.pop_via(), one_line.via.host), (True, "b.example.com"))
+        pushed = parse(INVITE)
+        pushed.push_via(Via.parse("SIP/2.0/UDP ours.example.com;branch=z9hG4bK5"))
+        self.assertEqual((pushed.via.host, pushed.pop_via(), pushed.via), ("ours.example.com", True, first))
+        mixed = parse(with_line("Via: SIP/2.0/TCP second.example.com;branch=z9hG4bK2"))
+        lines = mixed._layout.vias
+        mixed._lines[lines[1]] = None
+        self.assertFalse(mixed.pop_via())
 
     def test_timestamp(self) -> None:
         """§8.2.6.1: a 100 returns it, others do not."""
