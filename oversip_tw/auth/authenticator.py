@@ -55,8 +55,10 @@ class Authenticator:
         nonces: Nonces,
         logins: Logins | None = None,
         throttled: Throttled = lambda address, user, realm: None,
+        ours: Callable[[Uri], bool] = lambda uri: False,
     ) -> None:
-        """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads."""
+        """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads. ``ours``: whether
+        a URI names this server or one of its domains."""
         if not settings.algorithms or not ALGORITHMS.keys() >= set(settings.algorithms):
             raise ValueError(f"digest algorithms: one or more of {', '.join(ALGORITHMS)}")
         self.settings = settings
@@ -68,6 +70,7 @@ class Authenticator:
         self._nonces = nonces
         self._logins = logins
         self._throttled = throttled
+        self._ours = ours
 
     @property
     def throttling(self) -> bool:
@@ -131,11 +134,25 @@ class Authenticator:
         found: list[dict[str, str]] = []
         for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
             params = _digest_params(text, realm)
-            if params is not None and _algorithm(params) in offered and _names(params["uri"], request.uri):
+            if params is not None and _algorithm(params) in offered and self._names(params["uri"], request.uri):
                 found.append(params)
                 if len(found) == MAX_CREDENTIALS:
                     break
         return found
+
+    def _names(self, digest_uri: str, request_uri: Uri) -> bool:
+        """Whether credentials made for ``digest_uri`` are for this request (A12). User and host have to agree; port and
+        parameters need not, which clients and hops on the way leave out or add. sipp names the server's address
+        whatever it asks for: that will do as well."""
+        if digest_uri == request_uri.text:
+            return True
+        try:
+            named = Uri.parse(digest_uri)
+        except ParseError:
+            return False
+        if not (named.is_sip and request_uri.is_sip):
+            return False
+        return named.aor == request_uri.aor or (named.user is None and self._ours(named))
 
     def _is_throttled(self, address: str, user: str) -> bool:
         return self._logins is not None and self._logins.throttled(address, user)
@@ -163,15 +180,3 @@ def _digest_params(text: str, realm: str) -> dict[str, str] | None:
 
 def _algorithm(params: dict[str, str]) -> str:
     return params.get("algorithm", "MD5").upper()
-
-
-def _names(digest_uri: str, request_uri: Uri) -> bool:
-    """Whether credentials made for ``digest_uri`` are for this request (A12). User and host have to agree; port and
-    parameters need not, which clients and hops on the way leave out or add."""
-    if digest_uri == request_uri.text:
-        return True
-    try:
-        named = Uri.parse(digest_uri)
-    except ParseError:
-        return False
-    return named.is_sip and request_uri.is_sip and named.aor == request_uri.aor

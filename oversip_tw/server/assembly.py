@@ -125,7 +125,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     return Element(
         core=core,
         admission=Admission(
-            settings.proxy, ours, settings.trust, _authenticator(given, settings), bindings, settings.algorithms
+            settings.proxy, ours, settings.trust, _authenticator(given, settings, ours), bindings, settings.algorithms
         ),
         registrar=Registrar(
             bindings,
@@ -146,7 +146,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     )
 
 
-def _authenticator(given: Surroundings, settings: Settings) -> authenticator.Authenticator:
+def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authenticator.Authenticator:
     # A secret of this run alone: what a former one has seen of nonces is forgotten, so they have to be stale.
     secret = _derived(settings.keys[0], b"nonce " + given.new_id().encode())
 
@@ -162,6 +162,7 @@ def _authenticator(given: Surroundings, settings: Settings) -> authenticator.Aut
         nonce.Nonces(secret, seconds, settings.nonces),
         floods.Logins(settings.floods, seconds),
         throttled,
+        ours.owns,
     )
 
 

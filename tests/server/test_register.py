@@ -74,3 +74,11 @@ class RegisterTests(SynchronousTestCase):
         """One line per registration change."""
         self.world.registered("alice")
         self.assertEqual(1, len([line for _, line in self.world.log.lines if "registered" in line]))
+
+    def test_a12_digest_uri(self) -> None:
+        """A12: credentials made for another user's or another server's URI are none; those for our own address, which
+        is what sipp signs, will do."""
+        for uri, status in (("sip:127.0.0.1:5060", 200), ("sip:bob@example.com", 401), ("sip:127.0.0.9:5060", 401)):
+            phone = self.world.phone("alice", "udp")
+            phone.digest_uri = uri
+            self.assertEqual(status, phone.register().status, uri)

@@ -181,6 +181,8 @@ class Phone:
         self.outbound = outbound
         self.host = f"h{self.number}.invalid"
         self._kept: list[Request | Response] = []
+        #: what credentials are made for; "": the Request-URI
+        self.digest_uri = ""
         self._cseq = count(1)
         self._branches = count(1)
 
@@ -224,14 +226,15 @@ class Phone:
         params = dict(part.strip().split("=", 1) for part in header.split(" ", 1)[1].split(","))
         nonce, realm = params["nonce"].strip('"'), params["realm"].strip('"')
         ha1 = md5(f"{self.user}:{realm}:{PASSWORDS.get(self.user, '?')}".encode()).hexdigest()
-        ha2 = md5(f"{request.method}:{request.uri}".encode()).hexdigest()
+        uri = self.digest_uri or request.uri.text
+        ha2 = md5(f"{request.method}:{uri}".encode()).hexdigest()
         answer = md5(f"{ha1}:{nonce}:00000001:c:auth:{ha2}".encode()).hexdigest()
         again = request.copy()
         again.set("Via", self.via())
         again.set("CSeq", f"{next(self._cseq)} {request.method}")
         again.set(
             "Authorization" if challenge.status == 401 else "Proxy-Authorization",
-            f'Digest username="{self.user}", realm="{realm}", nonce="{nonce}", uri="{request.uri}", '
+            f'Digest username="{self.user}", realm="{realm}", nonce="{nonce}", uri="{uri}", '
             f'response="{answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"',
         )
         return again
