@@ -64,8 +64,9 @@ generic_param = re.compile(rf";{_SWS}({_TOKEN}++)(?>(?:{_SWS}={_SWS}({_GEN_VALUE
 #: groups: transport, sent-by, parameters
 via_parm = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}((?>(?:{_VIA_PARAM})*)){_SWS}")
 via_param = re.compile(rf";{_SWS}({_TOKEN}++)(?>(?:{_SWS}={_SWS}({_VIA_VALUE}))?)")
-#: groups: name, value ("" if there is none); a parameter as it usually is, with the ";" behind it
-plain_param = re.compile(r"([a-z]++)(?>(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?)(?:;|\Z)")
+#: groups: name, value ("" if there is none); a parameter as it usually is, with the ";" behind it. For ``findall``:
+#: where it fails in a long name it is not tried again at each letter of it
+plain_param = re.compile(r"(?<![a-z])([a-z]++)(?>(?:=([A-Za-z0-9\-.!%*_+`'~:]++))?)(?:;|\Z)")
 #: the part of a damaged Via that says where an answer may go
 via_start = re.compile(rf"{_PROTOCOL}{_LWS}{_SENT_BY}")
 #: a tag in a From or To that is damaged elsewhere
