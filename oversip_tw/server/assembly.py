@@ -181,16 +181,15 @@ class _Changes:
     def heard(self, change: Change, binding: Binding) -> None:
         if change is Change.REFRESHED:
             return
-        flow = self._flows.find(binding.flow_id)
         contact = binding.target
+        flow = self._flows.find(binding.flow_id) if change is Change.ADDED else None
         self._log.info(
-            "{aor} {change}: {contact} from {source} for {seconds:.0f} s, {agent}",
+            "{aor} {change}: {contact}{source}, {agent}",
             aor=binding.aor,
             change=change.value,
             # Not as it came: a URI may hold a password.
             contact=Uri.build(contact.scheme, contact.user, contact.host, contact.port).text,
-            source=f"{flow.transport} {flow.peer[0]} port {flow.peer[1]}" if flow is not None else "a lost connection",
-            seconds=max(0.0, binding.expires_at - binding.updated_at),
+            source="" if flow is None else f" from {flow.transport} {flow.peer[0]} port {flow.peer[1]}",
             agent=binding.user_agent or "no User-Agent",
         )
 
