@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.contact import Wish
-from oversip_tw.registrar.identity import meant_by
+from oversip_tw.registrar.identity import meant_by, same_contact
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.errors import SIPError
 
@@ -34,12 +34,14 @@ class Plan:
         Raises SIPError (500) for a REGISTER that came late: an older CSeq in the same Call-ID (§10.3 step 7).
         """
         meant = meant_by(wish, self._bindings, binding.flow_id)
+        again = meant_by(wish, list(self.put.values()), b"") if self.put else ()
+        if not wish.expires and any(not same_contact(wish.uri, new) for new in again):
+            return  # a phone that moved: its new Contact has taken the place of the one it takes back here
         for old in meant:
             self._check_order(old)
             self._reasons[old.key] = (old, Change.REFRESHED if wish.expires else Change.REMOVED)
-        if self.put:
-            for new in meant_by(wish, list(self.put.values()), b""):
-                del self.put[new.key]  # the same phone twice in one REGISTER: the later one counts
+        for new in again:
+            del self.put[new.key]  # the same phone twice in one REGISTER: the later one counts
         if wish.expires:
             self.put[binding.key] = binding
             if meant:

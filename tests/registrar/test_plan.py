@@ -54,6 +54,31 @@ class Order(RegistrarCase):
         self.assertEqual([binding.flow_id for binding in self.lookup()], [flow.id])
 
 
+class Moved(RegistrarCase):
+    """A phone that has a new address says so in one REGISTER: the new Contact, and the old one with expires 0."""
+
+    def test_takes_back_its_old_contact(self) -> None:
+        """The new one stays, whichever of the two comes first, with reg-id and without (pjsip writes the old last)."""
+        for reg_id in (None, 1):
+            flow, phone = self.connect(), Phone(instance=UUID, reg_id=reg_id)
+            self.register(phone.register(), flow)
+            for number in (0, 1):
+                before, now = phone.contact, f"sip:alice@192.0.2.{number}"
+                both = [f"<{now}>{phone.params}", f"<{before}>{phone.params};expires=0"]
+                answer = self.register(phone.register(contacts=both if number else both[::-1]), flow)
+                self.assertEqual(contacts(answer), [now])
+                phone.contact = now
+            self.assertEqual(len(self.bindings()), 1)
+            self.register(phone.register(expires=0), flow)
+            self.assertEqual(self.bindings(), [])
+
+    def test_takes_back_what_it_says(self) -> None:
+        """The very same Contact, first bound and then taken back, is gone: the later one counts."""
+        flow, phone = self.connect(), Phone(instance=UUID, reg_id=1)
+        own = f"<{phone.contact}>{phone.params}"
+        self.assertEqual(contacts(self.register(phone.register(contacts=[own, f"{own};expires=0"]), flow)), [])
+
+
 class Room(RegistrarCase):
     """How many bindings a user may have."""
 
