@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 
 from oversip_tw.interfaces import Listener
+from oversip_tw.resolve.names import is_address
 from oversip_tw.sip.uri import Uri, host_port
 
 #: the port that a URI means when it names none (RFC 3261 §19.1.2, RFC 7118 §5.2.1)
@@ -14,8 +16,14 @@ DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 class Ours:
     """Answers whether a URI names this element or one of its domains (RFC 3261 §16.4 and §16.5)."""
 
-    def __init__(self, domains: Iterable[str], aliases: Iterable[str] = ()) -> None:
-        """``aliases`` are further names of our listeners' addresses: a host, without port."""
+    def __init__(
+        self,
+        domains: Iterable[str],
+        aliases: Iterable[str] = (),
+        is_local: Callable[[str], bool] = lambda address: False,
+    ) -> None:
+        """``aliases`` are further names of our listeners' addresses: a host, without port. ``is_local``: an IP address
+        is one of this machine's, which are all ours where a listener takes all of a family (0.0.0.0, ::)."""
         names = [domain.lower() for domain in domains]
         self.domains = frozenset(names)
         self._default = names[0] if names else ""
@@ -24,6 +32,9 @@ class Ours:
         self.sent_bys: set[str] = set()
         self._ports: set[int] = set()
         self._places: set[str] = set()
+        self._is_local = is_local
+        #: ports of listeners that take all addresses of a family: True for IPv6
+        self._everywhere: set[tuple[bool, int]] = set()
 
     def listens(self, listener: Listener) -> None:
         """Count ``listener``'s address, the bound and the advertised one, among ours."""
@@ -33,6 +44,8 @@ class Ours:
         self.sent_bys.add(advertised)
         self._places.update((advertised, host_port(listener.address, listener.port)))
         self._ports.update((listener.port, int(advertised.rpartition(":")[2])))
+        if ip_address(listener.address).is_unspecified:
+            self._everywhere.add((":" in listener.address, listener.port))
 
     def is_domain(self, host: str) -> bool:
         """``host`` (lower-case) is a domain whose users we know."""
@@ -45,11 +58,16 @@ class Ours:
             return True
         if port is None:
             port = 5061 if uri.secure else DEFAULT_PORTS.get(uri.transport or "udp", 5060)
-        return host_port(uri.host, port) in self._places
+        return self._is_ours(uri.host, port)
 
     def listens_at(self, address: str, port: int) -> bool:
         """A message to there would come back to us."""
-        return port in self._ports and host_port(address, port) in self._places
+        return port in self._ports and self._is_ours(address, port)
+
+    def _is_ours(self, host: str, port: int) -> bool:
+        if host_port(host, port) in self._places:
+            return True
+        return (":" in host, port) in self._everywhere and is_address(host) and self._is_local(host)
 
     def user(self, uri: Uri) -> str:
         """The AoR that ``uri``, which is ours, means: a user at one of our addresses is one of our first domain."""

@@ -57,6 +57,8 @@ class Surroundings:
     #: None: bindings live in memory alone
     store: BindingStore | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    #: whether an IP address is one of this machine's
+    is_local: Callable[[str], bool] = lambda address: False
 
 
 def _as_everywhere(listener: Listener) -> Sequence[str] | None:
@@ -102,7 +104,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = _Changes(log, given.flows)
     bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
-    ours = Ours(settings.domains, settings.aliases)
+    ours = Ours(settings.domains, settings.aliases, given.is_local)
     core = Core(
         settings=settings.proxy,
         ours=ours,

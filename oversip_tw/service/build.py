@@ -33,6 +33,7 @@ from oversip_tw.transport.dns import HOSTS_FILE, DnsLookups, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.listeners import Listeners
+from oversip_tw.transport.route import is_local
 from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError, ServerTls
 from oversip_tw.transport.websocket import WebSocketFactory
@@ -111,12 +112,12 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             users=users,
             store=store,
             hooks=hooks,
+            is_local=is_local,
         ),
         _element_settings(config, store, trust, offers),
     )
     # Transports report to the element, which sends by the connector, which shares what transports share.
-    streams.receiver = element
-    streams.admit = element.pings.admit
+    streams.receiver, streams.admit = element, element.pings.admit
 
     websockets: list[WebSocketFactory] = []
 

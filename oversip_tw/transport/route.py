@@ -25,3 +25,8 @@ def source_towards(address: str) -> str:
             return str(probe.getsockname()[0])
     except OSError:
         return ""
+
+
+def is_local(address: str) -> bool:
+    """Whether the IP ``address`` is this machine's own: a packet to it would come from there as well."""
+    return source_towards(address) == address

@@ -37,6 +37,18 @@ class OursTests(SynchronousTestCase):
         for text in ("sip:192.0.2.1:5070", "sip:[2001:db8::1]", "sip:10.0.0.1", "sip:edge.example.com"):
             self.assertFalse(self.owns(text), text)
 
+    def test_everywhere(self) -> None:
+        """A listener on all addresses of a family is reached by each address of this machine, on its port alone."""
+        ours = Ours(("example.com",), is_local=lambda address: address in ("192.0.2.7", "2001:db8::7", "10.0.0.7"))
+        ours.listens(MemoryListener("udp", "0.0.0.0", 5070, sent_by="192.0.2.7:5070"))
+        ours.listens(MemoryListener("tcp", "::", 5080, sent_by="[2001:db8::7]:5080"))
+        for text in ("sip:a@10.0.0.7:5070", "sip:192.0.2.7:5070;transport=tcp", "sip:[2001:db8::7]:5080"):
+            self.assertTrue(ours.owns(Uri.parse(text)), text)
+        for text in ("sip:10.0.0.7", "sip:10.0.0.8:5070", "sip:10.0.0.7:5080", "sip:[2001:db8::7]:5070", "sip:b:5070"):
+            self.assertFalse(ours.owns(Uri.parse(text)), text)
+        self.assertTrue(ours.listens_at("10.0.0.7", 5070))
+        self.assertFalse(ours.listens_at("10.0.0.8", 5070))
+
     def test_user(self) -> None:
         """A user at one of our addresses is one of our first domain."""
         for text, aor in (

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.transport import route
 from oversip_tw.transport.listener import BoundListener, ListenError, ListenerSpec, sent_by
-from oversip_tw.transport.route import source_address, source_towards
+from oversip_tw.transport.route import is_local, source_address, source_towards
 
 
 class SentByTests(SynchronousTestCase):
@@ -50,6 +50,9 @@ class SentByTests(SynchronousTestCase):
     def test_loopback_route(self) -> None:
         """The kernel's own answer for a loopback peer is the loopback address; nonsense has no route."""
         self.assertEqual(source_towards("127.0.0.1"), "127.0.0.1")
+        self.assertTrue(is_local("127.0.0.1"))
+        self.assertFalse(is_local("192.0.2.1"))
+        self.assertFalse(is_local("0.0.0.0"))
         self.assertEqual(source_towards("300.0.0.1"), "")
 
     def test_error_text(self) -> None:
