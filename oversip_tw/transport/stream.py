@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IHandshakeListener, ITCPTransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IHandshakeListener, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
@@ -87,7 +87,7 @@ class Streams:
         self.new_id: Callable[[], bytes] = lambda: stream_id(os.urandom(STREAM_OCTETS))
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
 class StreamConnection(Protocol):
     """One connection. It is *open* once TLS, if any, is through; ``flow`` is what the rest of the server sees."""
 
@@ -148,6 +148,15 @@ class StreamConnection(Protocol):
             self.hang_up()
         else:
             self._watch_pace()
+
+    def readConnectionLost(self) -> None:
+        """The peer ends its direction: what it asked last has been answered, and that leaves before we close too."""
+        self._why = self._why or "closed by peer"
+        self.flow.closed = True
+        self.finish()
+
+    def writeConnectionLost(self) -> None:
+        """Our direction has ended: `hang_up`."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_waiting()

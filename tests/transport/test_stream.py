@@ -254,6 +254,20 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(self.wire.taken, b"")
         self.assertEqual(len(self.room.receiver.lost), 1)
 
+    def test_T10_half_close(self) -> None:
+        """T10: a peer that asks and ends its direction at once (``nc -N``) still gets what has been answered."""
+        self.room.receiver.answer = ANSWER
+        self.connection.dataReceived(OPTIONS)
+        self.connection.readConnectionLost()
+        self.assertEqual(self.wire.taken, ANSWER)
+        self.assertTrue(self.wire.disconnecting)
+        self.assertIsNone(self.wire.producer)
+        flow = self.connection.flow
+        self.assertTrue(flow.closed)
+        self.assertIsNone(self.room.flows.find(flow.id))
+        lose(self.connection, ConnectionDone())
+        self.assertEqual(self.room.receiver.lost, [(flow, "closed by peer")])
+
     def test_we_close(self) -> None:
         """What is queued leaves, nothing is read any more, and the loss is told when it has happened."""
         flow = self.connection.flow
