@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         "bindings",
         parents=[common],
         help="list who is registered",
-        description="List the bindings in the store: user, Contact, seconds until it expires, state.",
+        description="List the bindings in the store: user, Contact, seconds until it expires, User-Agent.",
     )
     bindings.add_argument("user", nargs="?", metavar="NAME@DOMAIN", help="of this user alone")
     bindings.set_defaults(command=_bindings)
@@ -85,7 +85,7 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
         )
         command.set_defaults(command=_add if name == "add" else _passwd)
     remove = commands.add_parser(
-        "remove", parents=[common], help="remove a user", description="Remove a user and the user's bindings."
+        "remove", parents=[common], help="remove a user", description="Remove a user; bindings stay until they expire."
     )
     remove.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
     remove.set_defaults(command=_remove)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.users import database, split
 from oversip_tw.config import Config
 from oversip_tw.registrar.binding import Binding
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.uri import Uri
 from oversip_tw.store import bindings as stored
 
@@ -17,11 +19,18 @@ def bindings(settings: Config, user: str | None) -> int:
     with database(settings) as opened:
         found = [binding for binding in stored.load(opened, 0.0) if not binding.ended and binding.expires_at > now]
     if user is not None:
-        aor = Uri.parse("sip:" + "@".join(split(settings, user))).aor
+        aor = _aor(*split(settings, user))
         found = [binding for binding in found if binding.aor == aor]
     for binding in sorted(found, key=lambda binding: (binding.aor, binding.expires_at)):
         print(line(binding, now))
     return 0
+
+
+def _aor(name: str, domain: str) -> str:
+    try:
+        return Uri.parse(f"sip:{name}@{domain}").aor
+    except SIPError:
+        raise Failure(f"no name of a user: {name!r}@{domain!r}") from None
 
 
 def line(binding: Binding, now: float) -> str:

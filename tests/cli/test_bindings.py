@@ -53,6 +53,12 @@ class Bindings(unittest.SynchronousTestCase):
         self.assertEqual(len(self.terminal.out.splitlines()), 1)
         self.assertIn("bob@192.0.2.1", self.terminal.out)
 
+    def test_no_user(self) -> None:
+        """What can be no user's name is told in a line."""
+        for name in ("x y", "@example.org", "[", "bob@elsewhere.example"):
+            self.assertEqual(self.terminal.type("bindings", "-c", str(self.terminal.file), name), 1)
+            self.assertEqual(self.terminal.err.count("\n"), 1, name)
+
     def test_p7_terminal(self) -> None:
         """P7: what a phone wrote cannot move the cursor of who reads it."""
         shown = line(replace(ALICE, user_agent="a\x1b[2Jb\tc\udcff"), 0)
