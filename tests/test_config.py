@@ -190,8 +190,30 @@ class Bad(unittest.SynchronousTestCase):
             ),
             ('[[route]]\ndomains = []\nnext_hop = "b"', "x: route[1]: domains must name at least one"),
             ('[[profile]]\nname = "p"\n[[profile]]\nname = "p"', 'x: two profiles are named "p"'),
+            ("[auth]\nalgorithms = []", "x: auth: algorithms must name at least one"),
+            (
+                'domains = ["a.example"]\n[[route]]\ndomains = ["A.example"]\nnext_hop = "b"',
+                "x: route[1].domains: a.example is one of our own domains",
+            ),
+            (
+                '[[listen]]\ntransport = "tcp"\n[[listen]]\ntransport = "ws"\nport = 5060',
+                "x: listen[2]: 127.0.0.1 port 5060 is taken by listen[1]",
+            ),
         ]:
             self.assertEqual(mistakes(text), [told])
+
+    def test_between_options_all_at_once(self) -> None:
+        """Several such mistakes are told together."""
+        text = '[[route]]\ndomains = ["a.example"]\nnext_hop = "b"\nprofile = "p"\n'
+        self.assertEqual(
+            mistakes(text * 2),
+            [f'x: route[{number}].profile: no profile is named "p"' for number in (1, 2)],
+        )
+
+    def test_same_place_twice(self) -> None:
+        """UDP and TCP share a number, and 0 is another port each time."""
+        for one, other in [('transport = "udp"', 'transport = "tcp"'), ('transport = "ws"\nport = 0',) * 2]:
+            self.assertEqual(mistakes(f"[[listen]]\n{one}\n[[listen]]\n{other}"), [])
 
     def test_files(self) -> None:
         """A file that cannot be read is a mistake of the configuration, not of the first client."""
@@ -220,6 +242,8 @@ class Bad(unittest.SynchronousTestCase):
             '[[listen]]\ntransport = "ws"\npath = "/a?b"',
             '[[listen]]\ntransport = "ws"\norigins = ["phone.example.org"]',
             '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:user@host"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host;transport=ws"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sips:host;transport=udp"',
             "log.messages = 1",
             "[timers]\nt1 = inf",
             "[timers]\nt1 = nan",

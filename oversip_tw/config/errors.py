@@ -32,4 +32,4 @@ class ConfigError(Exception):
 
 
 class Wrong(ValueError):
-    """A value is not what its key takes; the text says what it takes."""
+    """A value is not what its key takes; the text says what it takes. Several texts are several mistakes."""

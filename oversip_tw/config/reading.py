@@ -200,7 +200,7 @@ def _mistakes(error: BaseException, path: str, wanted: Any) -> Iterator[Mistake]
     elif isinstance(error, KeyError):
         yield Mistake(path, "is missing")
     elif isinstance(error, Wrong):
-        yield Mistake(path, str(error))
+        yield from (Mistake(path, words) for words in error.args)
     else:
         yield Mistake(path, f"{type(error).__name__}: {error}")
 

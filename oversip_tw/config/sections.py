@@ -6,6 +6,7 @@ test keeps them equal. A default of None is made up at start-up, as the text of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from attrs import field, frozen
@@ -111,6 +112,10 @@ class Auth:
     failure_window: Seconds = field(default=60.0, metadata=about("The time they are counted over."))
     hold_off: Seconds = field(default=300.0, metadata=about("How long logins from there are refused then."))
 
+    def __attrs_post_init__(self) -> None:
+        if not self.algorithms:
+            raise Wrong("algorithms must name at least one")
+
 
 @frozen
 class Dns:
@@ -179,9 +184,26 @@ class Config:
     admin: Admin = field(factory=Admin)
 
     def __attrs_post_init__(self) -> None:
+        wrong = [*self._same_places(), *self._wrong_routes()]
+        if wrong:
+            raise Wrong(*wrong)
+
+    def _same_places(self) -> Iterator[str]:
+        """Listeners that cannot both be opened."""
+        seen: dict[tuple[bool, str, int], int] = {}
+        for number, listen in enumerate(self.listen, 1):
+            place = (listen.transport == "udp", listen.address, listen.bound_port)
+            if listen.bound_port and place in seen:
+                yield f"listen[{number}]: {listen.address} port {listen.bound_port} is taken by listen[{seen[place]}]"
+            seen.setdefault(place, number)
+
+    def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            raise Wrong(f'two profiles are named "{name}"')
+            yield f'two profiles are named "{name}"'
         for number, route in enumerate(self.route, 1):
             if route.profile is not None and route.profile not in names:
-                raise Wrong(f'route[{number}].profile: no profile is named "{route.profile}"')
+                yield f'route[{number}].profile: no profile is named "{route.profile}"'
+            for domain in route.domains:
+                if domain in self.domains:
+                    yield f"route[{number}].domains: {domain} is one of our own domains"

@@ -169,8 +169,11 @@ def _host_port(text: str) -> str | None:
 def _sip_uri(text: str) -> str | None:
     rest = text.lower()
     scheme = next((scheme for scheme in ("sip:", "sips:") if rest.startswith(scheme)), "")
-    host = rest[len(scheme) :].split(";")[0]
+    host, *params = rest[len(scheme) :].split(";")
     if "@" in host or _host_port(host) is None:
+        return None
+    dialled = ("tcp", "tls") if scheme == "sips:" else ("udp", "tcp", "tls")
+    if any(param.startswith("transport=") and param[len("transport=") :] not in dialled for param in params):
         return None
     return text if scheme else f"sip:{text}"
 
@@ -195,7 +198,10 @@ IPAddress = Annotated[str, Text("an IP address", _address)]
 Network = Annotated[str, Text('a network such as "192.0.2.0/24"', _network)]
 Domain = Annotated[str, Text("a host name or an IP address", _domain)]
 HostPort = Annotated[str, Text('"host" or "host:port"', _host_port)]
-SipUri = Annotated[str, Text('a SIP URI without user, such as "sip:pbx.example.org:5060;transport=tcp"', _sip_uri)]
+SipUri = Annotated[
+    str,
+    Text('a SIP URI without user over udp, tcp or tls, such as "sip:pbx.example.org:5060;transport=tcp"', _sip_uri),
+]
 HttpPath = Annotated[str, Text('a path that begins with "/"', _path)]
 Origin = Annotated[
     str, Text('an origin such as "https://phone.example.org", or "same-origin", "null", "*"', _matching(_ORIGIN))
