@@ -106,7 +106,8 @@ def announcement(file: Path, addresses: list[str], ports: Ports, passwords: Mapp
     hosts = [f"[{address}]" if ":" in address else address for address in addresses]
     lines = ["", "The phone page:"]
     if is_built():
-        lines += [f"  https://{host}:{ports.page}/" for host in ("localhost", *hosts[2:])]
+        outward = [host for host in hosts if host not in ("127.0.0.1", "[::1]")]
+        lines += [f"  https://{host}:{ports.page}/" for host in ("localhost", *outward)]
     else:
         lines += ["  not built: needs Node.js 18 or newer with npm (apt install nodejs npm), then make demo again"]
     lines += ["Users:"]

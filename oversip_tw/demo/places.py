@@ -83,6 +83,10 @@ def _is_free(transport: str, address: str, port: int) -> bool:
             if transport != "udp":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
+    except PermissionError:
+        raise Trouble(
+            f"no right to open {transport} port {port}; take higher ones: make demo PORT_BASE=18443"
+        ) from None
     except OSError:
         return False
     return True

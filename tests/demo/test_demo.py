@@ -82,6 +82,25 @@ class Demo(unittest.SynchronousTestCase):
         self.assertIn("make demo PORT_BASE=", told)
         self.assertEqual(self.runs, [])
 
+    def test_no_right(self) -> None:
+        """A port that is free but not for us is not called taken."""
+
+        class Refused(socket.socket):
+            def bind(self, place: object) -> None:
+                raise PermissionError
+
+        self.patch(places, "_socket", lambda transport, address: Refused())
+        with self.assertRaisesRegex(Trouble, "no right to open tcp port 443"):
+            places.taken([("tcp", "127.0.0.1", 443)])
+
+    def test_page_addresses(self) -> None:
+        """The page's addresses are localhost and those that others reach, also on a machine without IPv6."""
+        self.patch(demo, "is_built", lambda: True)
+        told = demo.announcement(self.folder, ["127.0.0.1", "192.0.2.7"], Ports(), {})
+        there = demo.announcement(self.folder, ["127.0.0.1", "::1", "192.0.2.7"], Ports(), {})
+        for text in (told, there):
+            self.assertIn("https://localhost:8443/\n  https://192.0.2.7:8443/\nUsers", text)
+
     def test_nonsense(self) -> None:
         """What was mistyped is said in one line."""
         for environment in (
