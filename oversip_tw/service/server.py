@@ -95,14 +95,14 @@ class Server(Service):
                 port=bound.port,
                 advertised=f", advertised as {bound.sent_by}" if listen.advertised else "",
             )
-            if listen.page and not is_built():
-                log.warn("the phone page is not built: make page (needs Node.js 18 or newer with npm)")
             if listen.websocket and not listen.page and listen.origins is None:
                 log.warn(
                     "any page of the web may connect to {transport} port {port}: list yours under listen.origins",
                     transport=bound.transport,
                     port=bound.port,
                 )
+        if any(listen.page for listen in self._config.listen) and not is_built():
+            log.warn("the phone page is not built: make page (needs Node.js 18 or newer with npm)")
         if self._admin is not None:
             place = self._admin.getHost()
             log.info("listening: admin {address} port {port}", address=place.host, port=place.port)
