@@ -160,8 +160,7 @@ class Server(Service):
         """Let running transactions finish, as long as the configuration allows."""
         transactions = self.parts.element.core.transactions
         until = self._reactor.seconds() + self._config.timers.drain
-        if not transactions.idle:
-            self.parts.log.info("ending once what is under way has finished")
+        self.parts.log.info("ending" if transactions.idle else "ending once what is under way has finished")
         while not transactions.idle and not self._hurry and self._reactor.seconds() < until:
             await deferLater(self._reactor, _LOOK)
 
