@@ -25,6 +25,8 @@ _METHODS = frozenset(
     ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
 ).union(("SUBSCRIBE", "UPDATE"))
 _SIP = frozenset(("SIP/", "sip/"))
+#: characters of a status line without reason and the space before it
+_BARE_STATUS = len("SIP/2.0 200")
 _VERSIONS = frozenset(("SIP/2.0", "sip/2.0"))
 #: lines of a head, counted before anything is done for each; four for every field is more than anybody folds
 _LINES_OF_A_FIELD = 4
@@ -96,6 +98,9 @@ def _parse(octets: bytes, body: bytes, limits: Limits, framing: Framing) -> Requ
     start = lines[0]
     message: Request | Response
     if start[:4] in _SIP:
+        if len(start) == _BARE_STATUS:
+            # The space before the reason belongs there even if that is empty; some forget it, and others insist on it.
+            start = lines[0] = f"{start} "
         match = grammar.status_line.fullmatch(start)
         if match is None or match[1] not in _VERSIONS:
             raise ParseError("Bad Status-Line")

@@ -120,8 +120,16 @@ class StartLines(Parser):
         """P10: three digits from 100 to 699, or the response is dropped."""
         for status in (b"042", b"1000", b"20", b"700", b"2x0", b"+20", b"\xd9\xa2\xd9\xa0\xd9\xa0"):
             self.dropped(OK.replace(b"200", status))
-        self.dropped(OK.replace(b" 200 OK", b" 200"))
         self.assertEqual(parse(OK.replace(b"200 OK", b"699 ")).reason, "")
+
+    def test_status_without_the_space_behind_it(self) -> None:
+        """The space before an empty reason is missing: it is read, and leaves as the grammar wants it."""
+        for framing in ("datagram", "stream", "websocket"):
+            response = parse(OK.replace(b"200 OK", b"200"), framing=framing)
+            self.assertEqual((response.status, response.reason), (200, ""))
+            self.assertTrue(response.to_bytes().startswith(b"SIP/2.0 200 \r\n"))
+        for line in (b"SIP/2.0 20", b"SIP/2.0 2000", b"SIP/2.0 2 0", b"SIP/2.0    "):
+            self.assertRaises(ParseError, parse, OK.replace(b"SIP/2.0 200 OK", line))
 
     def test_uri_of_a_damaged_request(self) -> None:
         """What is refused has a URI all the same, perhaps one that is none."""
