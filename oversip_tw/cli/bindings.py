@@ -8,9 +8,9 @@ from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.users import database, split
 from oversip_tw.config import Config
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.sip.errors import SIPError
-from oversip_tw.sip.uri import Uri
+from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store import bindings as stored
+from oversip_tw.store.passwords import is_name
 
 
 def bindings(settings: Config, user: str | None) -> int:
@@ -27,10 +27,9 @@ def bindings(settings: Config, user: str | None) -> int:
 
 
 def _aor(name: str, domain: str) -> str:
-    try:
-        return Uri.parse(f"sip:{name}@{domain}").aor
-    except SIPError:
-        raise Failure(f"no name of a user: {name!r}@{domain!r}") from None
+    if not is_name(name):
+        raise Failure(f"no name of a user: {name!r}@{domain!r}")
+    return aor_of(name, domain)
 
 
 def line(binding: Binding, now: float) -> str:

@@ -35,6 +35,7 @@ def split(settings: Config, user: str) -> tuple[str, str]:
     name, at, domain = user.removeprefix("sip:").rpartition("@")
     if not at:
         name, domain = domain, settings.domains[0]
+    domain = domain.removeprefix("[").removesuffix("]")  # an IPv6 address, written as in a URI
     if domain.lower() not in settings.domains:
         raise Failure(f"{domain} is not one of our domains: {', '.join(settings.domains)}")
     return name, domain.lower()

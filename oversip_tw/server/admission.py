@@ -12,6 +12,7 @@ from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.settings import Settings
 from oversip_tw.registrar.location import Location
+from oversip_tw.sip.accounts import aor_of, name_in
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
@@ -107,12 +108,11 @@ class Admission:
             algorithms=self._algorithms(flow.listener),
         )
         try:
-            # A name that needs escapes in a URI is its own spelling: "%61lice" is not alice.
-            return Uri.parse(f"sip:{name.replace('%', '%25')}@{realm}").aor
+            return aor_of(name, realm)
         except ParseError:
             raise SIPError(403) from None
 
     def _established(self, flow: Flow, realm: str) -> list[str]:
         """Users who are registered on this very flow: no throttle for failed logins touches them."""
         bound = (Uri.parse(binding.aor) for binding in self._location.by_flow(flow.id))
-        return [uri.user for uri in bound if uri.user and uri.host == realm]
+        return [name_in(uri.user) for uri in bound if uri.user and uri.host == realm]

@@ -30,6 +30,7 @@ from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
+from oversip_tw.sip.accounts import name_in
 from oversip_tw.sip.errors import SIPError, trail
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.message import Request
@@ -215,7 +216,7 @@ class _Knows:
 
     async def __call__(self, aor: str) -> bool:
         uri = Uri.parse(aor)
-        return bool(uri.user) and await self._users.ha1(uri.user or "", uri.host, "MD5") is not None
+        return bool(uri.user) and await self._users.ha1(name_in(uri.user or ""), uri.host, "MD5") is not None
 
 
 class _Reconnect:

@@ -13,6 +13,8 @@ MAX_NAME = 255
 
 # What a digest username may hold for us: no ":" (it ends the name inside HA1), no "@", no spaces and controls.
 _NAME = re.compile(r"[^\x00-\x20:@\"\\<>\x7f]+")
+# A domain may be an IPv6 address.
+_DOMAIN = re.compile(r"[^\x00-\x20@\"\\<>\x7f]+")
 
 _NEXT = "(SELECT coalesce(max(version), 0) + 1 FROM users)"
 _ADD = (
@@ -73,7 +75,12 @@ def list_users(database: sqlite3.Connection) -> list[tuple[str, str]]:
     return database.execute(_LIST).fetchall()
 
 
+def is_name(name: str) -> bool:
+    """``name`` may be an account's."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _checked(name: str, domain: str) -> tuple[str, str]:
-    if not _NAME.fullmatch(name) or not _NAME.fullmatch(domain) or len(name) + len(domain) > MAX_NAME:
+    if not is_name(name) or not _DOMAIN.fullmatch(domain) or len(name) + len(domain) > MAX_NAME:
         raise ValueError(f"no name of a user: {name!r}@{domain!r}")
     return name, domain.lower()

@@ -55,7 +55,7 @@ class Bindings(unittest.SynchronousTestCase):
 
     def test_no_user(self) -> None:
         """What can be no user's name is told in a line."""
-        for name in ("x y", "@example.org", "[", "bob@elsewhere.example"):
+        for name in ("x y", "@example.org", "<", "bob@elsewhere.example"):
             self.assertEqual(self.terminal.type("bindings", "-c", str(self.terminal.file), name), 1)
             self.assertEqual(self.terminal.err.count("\n"), 1, name)
 

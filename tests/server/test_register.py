@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.server import world
 from tests.server.world import DOMAIN, World
 
 
@@ -38,6 +39,17 @@ class RegisterTests(SynchronousTestCase):
         [again] = phone.take()
         self.assertEqual(401, again.status)
         self.assertNotIn("stale", again.get("WWW-Authenticate"))
+
+    def test_name_that_a_uri_escapes(self) -> None:
+        """An account whose name a URI holds only as escapes registers and is called like any other."""
+        self.patch(world, "PASSWORDS", {**world.PASSWORDS, "jörg": "secret"})
+        phone, aor = self.world.phone("jörg"), f"<sip:j%C3%B6rg@{DOMAIN}>"
+        alice = self.world.registered("alice")
+        alice.invite(f"sip:j%c3%b6rg@{DOMAIN}")
+        self.assertEqual(480, alice.take()[-1].status)
+        self.assertEqual(200, phone.register(To=aor, From=f"{aor};tag=1").status)
+        alice.invite(f"sip:j%c3%b6rg@{DOMAIN}")
+        self.assertEqual(["INVITE"], [request.method for request in phone.take()])
 
     def test_a8_register_of_another_user(self) -> None:
         """A8: right credentials for somebody else's AoR are 403."""

@@ -61,6 +61,7 @@ class Users(unittest.SynchronousTestCase):
         for name in ("", "a:b", "a b", "a@b", "a\n", 'a"', "<a>", "a" * 300):
             self.assertRaises(ValueError, add_user, self.database, name, "example.com", "x")
         self.assertRaises(ValueError, add_user, self.database, "a", "", "x")
+        add_user(self.database, "a", "::1", "x")  # a domain may be an IPv6 address
 
     def test_removed_secrets(self) -> None:
         """Of a removed user nothing but the name is left."""
