@@ -1,4 +1,4 @@
-"""Limits per source: pings that cost nothing to send (F3), guessed passwords (A7), connections (F13).
+"""Limits per source: pings that cost nothing to send (F3), guessed passwords (A7).
 
 Clock handed in, every table bounded. Exempt networks and trusted sources pass without being counted.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from oversip_tw.auth.networks import Networks
 from oversip_tw.auth.trust import Trust
-from oversip_tw.interfaces import Address, Flow
+from oversip_tw.interfaces import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,6 @@ class Settings:
     login_window: float = 60.0
     #: and then no login from there for this long
     login_throttle: float = 300.0
-    #: connections of one address at one time; a company behind one NAT may need more, or `exempt`
-    connections: int = 1024
     #: networks never limited
     exempt: tuple[str, ...] = ()
     #: sources remembered per table; a flood from more addresses than that pushes out the oldest
@@ -151,36 +149,3 @@ class Logins:
         # The hash, since a stranger's "user name" may be kilobytes long and stays here for minutes.
         user_passes = self._per_user.count((address, hash(user)), now)
         return not self._per_address.count(address, now) or not user_passes
-
-
-class Connections:
-    """F13: connections of one address."""
-
-    __slots__ = ("_counts", "_exempt", "_limit", "_trust")
-
-    def __init__(self, settings: Settings, trust: Trust) -> None:
-        self._limit = settings.connections
-        self._exempt = Networks(settings.exempt)
-        self._trust = trust
-        self._counts: dict[str, int] = {}
-
-    def opened(self, transport: str, peer: Address) -> bool:
-        """Count a connection; False: refuse it, and do not call `closed` for it."""
-        address = peer[0]
-        count = self._counts.get(address, 0)
-        if count >= self._limit and address not in self._exempt and self._trust.role_of(transport, peer) is None:
-            return False
-        self._counts[address] = count + 1
-        return True
-
-    def closed(self, peer: Address) -> None:
-        """A connection that `opened` let in is gone."""
-        count = self._counts.get(peer[0], 0)
-        if count > 1:
-            self._counts[peer[0]] = count - 1
-        else:
-            self._counts.pop(peer[0], None)
-
-    def count(self, address: str) -> int:
-        """How many there are."""
-        return self._counts.get(address, 0)

@@ -143,7 +143,6 @@ def flood_limits(config: Config) -> floods.Settings:
         login_failures_per_address=auth.failures_per_address,
         login_window=auth.failure_window,
         login_throttle=auth.hold_off,
-        connections=limits.connections_per_address,
         exempt=limits.exempt,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.auth.floods import Connections, Limit, Logins, Pings, Settings
+from oversip_tw.auth.floods import Limit, Logins, Pings, Settings
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.testing import Clock, MemoryFlow
 
@@ -123,27 +123,3 @@ class LoginTests(SynchronousTestCase):
         logins = Logins(EXEMPT, self.clock.seconds)
         self.assertFalse(any(logins.failed("192.0.2.1", "alice") for _ in range(100)))
         self.assertFalse(logins.throttled("192.0.2.1", "alice"))
-
-
-class ConnectionTests(SynchronousTestCase):
-    """F13: connections of one address."""
-
-    def test_f13(self) -> None:
-        """The limit holds per address, and a closed connection makes room."""
-        connections = Connections(Settings(connections=3), Trust())
-        self.assertEqual([connections.opened("ws", ("192.0.2.1", port)) for port in range(5)], [True] * 3 + [False] * 2)
-        self.assertTrue(connections.opened("ws", ("192.0.2.2", 1)))
-        connections.closed(("192.0.2.1", 0))
-        self.assertEqual([connections.opened("ws", PEER), connections.opened("ws", PEER)], [True, False])
-        for _ in range(4):
-            connections.closed(PEER)
-        self.assertEqual((connections.count("192.0.2.1"), connections._counts), (0, {"192.0.2.2": 1}))
-
-    def test_f13_exempt(self) -> None:
-        """Neither the exempt list nor trusted sources are limited; a WebSocket has to be named there."""
-        exempt = Connections(Settings(connections=1, exempt=("192.0.2.0/24",)), Trust())
-        trusted = Connections(Settings(connections=1), TRUST)
-        for connections in (exempt, trusted):
-            self.assertTrue(all(connections.opened("tcp", PEER) for _ in range(5)))
-        self.assertFalse(trusted.opened("ws", PEER))
-        self.assertTrue(exempt.opened("ws", PEER))
