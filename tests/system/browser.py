@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import queue
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -54,9 +55,12 @@ class Browser:
     def __init__(self) -> None:
         self._path = program("chromium")
         try:
-            import playwright.sync_api  # noqa: F401
+            import playwright.sync_api
         except ImportError:
             raise missing("playwright") from None
+        driver = Path(playwright.__file__).with_name("driver") / "node"
+        if driver.exists() and subprocess.run([driver, "--version"], capture_output=True, check=False).returncode:
+            raise missing("libatomic1")
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._browser: Any = None
         started: Future[None] = Future()

@@ -28,6 +28,7 @@ PACKAGES = {
     "node": "apt install nodejs npm",
     "npm": "apt install nodejs npm",
     "playwright": "pip install playwright",
+    "libatomic1": "apt install libatomic1: the Node.js that playwright brings along wants it",
 }
 
 
