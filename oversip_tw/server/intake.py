@@ -134,7 +134,7 @@ class Intake:
         refuse_foreign_route(arrival)
         check_loop(request, self._core.ours.sent_bys)
         work = Work(self._core, arrival)
-        task = self._core.spawn(self._let_in(work), self._failed)
+        task = self._core.spawn(self._let_in(work), self._core.unexpected)
         if not task.done:
             work.task = task
             if work.transaction is None:
@@ -177,9 +177,6 @@ class Intake:
             self._stateless.refuse(request, flow, SIPError(500), arrival.size)
             return
         await self._serving.out_of_dialog(work, shares)
-
-    def _failed(self, error: BaseException) -> None:
-        self._core.unexpected(error)
 
 
 def _key(request: Request, flow: Flow) -> tuple[object, ...]:
