@@ -149,12 +149,32 @@ class Bad(unittest.SynchronousTestCase):
         """An option in the wrong place is told its right one."""
         self.assertEqual(mistakes('outbound = "open"'), ["x: outbound: unknown; did you mean auth.outbound?"])
 
-    def test_reserved(self) -> None:
-        """The edge comes later; its section is refused by name, beside whatever else is wrong."""
-        found = mistakes('[edge]\ncore = "192.0.2.1"\n[timers]\nt1 = -1')
-        self.assertIn("edge: not supported yet", found[0])
-        self.assertEqual(found[1], "x: timers.t1: must be seconds, at least 0.001, not -1")
-        self.assertEqual(len(mistakes("[edge]")), 1)
+    def test_edge(self) -> None:
+        """Mistakes in the section of the edge, by the names that stand in the file."""
+        self.assertEqual(mistakes("[edge]"), ["x: edge.core: is missing"])
+        self.assertEqual(
+            mistakes('[edge]\ncore = "sip:alice@pbx.test"\nreturn = "mail"\nretrun = "path"\nprofile = "trunk"'),
+            [
+                ("x: edge.core: must be a SIP URI without user over udp, tcp or tls, such as "
+                '"sip:pbx.example.org:5060;transport=tcp", not "sip:alice@pbx.test"'),
+                'x: edge.return: must be one of "path", "param", "contact", not "mail"',
+                "x: edge.retrun: unknown; did you mean return?",
+            ],
+        )
+        self.assertEqual(
+            mistakes('[edge]\ncore = "sip:pbx.test"\nprofile = "trunk"'),
+            ['x: edge.profile: no profile is named "trunk"'],
+        )
+        self.assertEqual(
+            mistakes('[edge]\ncore = "sip:pbx.test"\nclient_expires = 60\ncore_expires = 90'),
+            ["x: edge: core_expires must be at least twice client_expires"],
+        )
+
+    def test_edge_without_listeners(self) -> None:
+        """The shortest edge is reached from outside, and has no domain of its own."""
+        loaded = config.loads('[edge]\ncore = "sip:pbx.test"')
+        self.assertEqual([listen.address for listen in loaded.listen], ["0.0.0.0"] * 3)
+        self.assertEqual(loaded.domains, ())
 
     def test_tables(self) -> None:
         """A table where a list of them belongs, and the other way round."""
@@ -293,5 +313,7 @@ class Documents(unittest.SynchronousTestCase):
             table = everything[name] if name else everything
             table = table[0] if isinstance(table, list) else table
             self.assertEqual(
-                {option.name for option in reference.options(section)} - set(table), set(), f"missing in [{name}]"
+                {reading.key_of(option) for option in reference.options(section)} - set(table),
+                set(),
+                f"missing in [{name}]",
             )

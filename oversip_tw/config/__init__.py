@@ -1,5 +1,6 @@
 """The typed configuration: a TOML file becomes frozen values, or a list of everything that is wrong with it."""
 
+from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import ConfigError, Mistake
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
@@ -12,6 +13,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Dns",
+    "Edge",
     "Limits",
     "Listen",
     "Logs",

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from oversip_tw.config.about import about
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Transport
-from oversip_tw.config.values import Choice, Domain, Name, Network, Octets, Port, Seconds, SipUri
+from oversip_tw.config.values import Choice, Domain, Name, Network, Octets, Port, Seconds, SipUri, Span
 
 HopTransport = Annotated[str, Choice(("udp", "tcp", "tls"))]
 Family = Annotated[str, Choice(("ipv4", "ipv6"))]
@@ -60,9 +60,10 @@ class Route:
 
 @frozen
 class Profile:
-    """How a next hop is found and how long it is waited for; a `[[route]]` names one.
+    """How a next hop is found and how long it is waited for; a `[[route]]`, `[edge]` or your own code names one.
 
-    The one named "default" is for all other next hops.
+    The one named "default" is for all other next hops, "users" for the phones that are connected to us, "in_dialog" for
+    requests within a call; what is not written is as "default".
     """
 
     name: Name = field(metadata=about("What routes call it.", "trunk"))
@@ -79,8 +80,32 @@ class Profile:
         default=1300,
         metadata=about("Longer requests take TCP where the transport is ours to choose (RFC 3261 §18.1.1); bytes."),
     )
+    dns: bool = field(default=True, metadata=about("Look names up; `false`: only IP addresses are dialled."))
+    own_order: bool = field(
+        default=False,
+        metadata=about("Try what NAPTR records offer in the order of `transports`, not in that of the records."),
+    )
     timer_b: Seconds = field(default=32.0, metadata=about("Timer B: how long an INVITE waits for any answer."))
+    timer_c: Seconds | None = field(
+        default=None,
+        metadata=about("Timer C: how long an INVITE may ring. Default: `timers.timer_c`.", 181),
+    )
     timer_f: Seconds = field(default=32.0, metadata=about("Timer F: how long other requests wait for an answer."))
     failover: Seconds = field(
         default=4.0, metadata=about("How long one target may stay silent while another one is at hand.")
+    )
+    failover_on_503: bool = field(default=True, metadata=about("A 503 of one target makes the next one be tried."))
+    down_for: Span = field(
+        default=30.0,
+        metadata=about(
+            "How long a target that was found dead is passed over: it refused the connection, or it did not even answer "
+            "an OPTIONS of ours. 0: it is tried every time."
+        ),
+    )
+    record_route: Annotated[str, Choice(("dialogs", "all", "none"))] = field(
+        default="dialogs",
+        metadata=about(
+            'Which requests get our Record-Route: "dialogs" those that open one, "all" of them, "none". Without it '
+            "browsers and phones behind a NAT are not found again."
+        ),
     )

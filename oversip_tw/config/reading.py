@@ -21,15 +21,12 @@ from cattrs.errors import (
     IterableValidationError,
     IterableValidationNote,
 )
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
 from oversip_tw.config.errors import ConfigError, Mistake, Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.sections import Config
 from oversip_tw.config.values import Kind, said
-
-#: sections of `rules` that a later version will read
-RESERVED = {"edge": "not supported yet: the server as edge in front of a core comes with a later version"}
 
 #: how alike a word has to be to an option of the same section, and of another
 _NEAR = 0.6
@@ -58,14 +55,10 @@ def loads(text: str, base: Path | None = None, file: str = "") -> Config:
 
 def structure(table: Mapping[str, Any], base: Path, file: str = "") -> Config:
     """``table``, as tomllib reads it, as a Config of what it says. Raises ConfigError."""
-    reserved = [Mistake(key, RESERVED[key]) for key in table if key in RESERVED]
-    known = {key: value for key, value in table.items() if key not in RESERVED}
     try:
-        config = _converter(base).structure(known, Config)
+        config: Config = _converter(base).structure(table, Config)
     except Exception as error:
-        raise ConfigError([*reserved, *_mistakes(error, "", Config)], file) from None
-    if reserved:
-        raise ConfigError(reserved, file)
+        raise ConfigError(list(_mistakes(error, "", Config)), file) from None
     return config
 
 
@@ -77,13 +70,19 @@ def default() -> Config:
 def _complete(config: Config) -> Config:
     """``config`` with what is made up at start-up."""
     state = config.state_dir or default_state_dir()
+    edge = config.edge is not None
     return attrs.evolve(
         config,
-        domains=config.domains or (host_name(),),
+        # an edge has no users: its domains are only names of its own
+        domains=config.domains or (() if edge else (host_name(),)),
         state_dir=state,
         store=attrs.evolve(config.store, path=config.store.path or str(Path(state) / "oversip.sqlite")),
-        listen=config.listen or (Listen("udp"), Listen("tcp"), Listen("ws", page=True)),
+        listen=config.listen or _default_listeners("0.0.0.0" if edge else "127.0.0.1"),
     )
+
+
+def _default_listeners(address: str) -> tuple[Listen, ...]:
+    return (Listen("udp", address), Listen("tcp", address), Listen("ws", address, page=True))
 
 
 def host_name() -> str:
@@ -116,7 +115,8 @@ def _converter(base: Path) -> Converter:
         return lambda value, _: _first(converter, options, value)
 
     def table(wanted: Any) -> Callable[[Any, Any], Any]:
-        structure = make_dict_structure_fn(wanted, converter, _cattrs_forbid_extra_keys=True)
+        renamed: dict[str, Any] = {option.name: override(rename=key_of(option)) for option in attrs.fields(wanted)}
+        structure = make_dict_structure_fn(wanted, converter, _cattrs_forbid_extra_keys=True, **renamed)
 
         def structured(value: Any, _: Any) -> Any:
             if not isinstance(value, Mapping):
@@ -135,6 +135,12 @@ def _converter(base: Path) -> Converter:
     converter.register_structure_hook_factory(lambda wanted: _is_union(wanted), union)
     converter.register_structure_hook_factory(lambda wanted: kind_of(wanted) is not None, kind)
     return converter
+
+
+def key_of(option: attrs.Attribute[Any]) -> str:
+    """What an option is called in the file; Python has words that cannot be names of fields."""
+    key: str = option.metadata.get("key", option.name)
+    return key
 
 
 def kind_of(wanted: Any) -> Kind | None:
@@ -208,10 +214,16 @@ def _mistakes(error: BaseException, path: str, wanted: Any) -> Iterator[Mistake]
 def _where(error: BaseException, path: str, wanted: Any) -> tuple[str, Any]:
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return _join(path, note.name), note.type
+            return _join(path, _key_named(wanted, note.name)), note.type
         if isinstance(note, IterableValidationNote):
             return f"{path}[{int(note.index) + 1}]", note.type
     return path, wanted
+
+
+def _key_named(section: Any, name: str) -> str:
+    inner = section_class(section)
+    option = None if inner is None else getattr(attrs.fields(inner), name, None)
+    return name if option is None else key_of(option)
 
 
 def _join(path: str, key: str) -> str:
@@ -220,9 +232,9 @@ def _join(path: str, key: str) -> str:
 
 def _did_you_mean(key: str, section: type) -> str:
     """The option that was meant: one of this section, or a more alike one of another."""
-    near = [(each.name, each.name) for each in attrs.fields(section)]
+    near = [(key_of(each), key_of(each)) for each in attrs.fields(section)]
     far = [
-        (option.name, f"{each.name}.{option.name}")
+        (key_of(option), f"{each.name}.{key_of(option)}")
         for each in attrs.fields(Config)
         if (inner := section_class(each.type)) is not None and inner is not section
         for option in attrs.fields(inner)
@@ -238,6 +250,6 @@ def _alike(one: str, other: str) -> float:
 
 
 def section_class(wanted: Any) -> type | None:
-    """The attrs class behind the type of a section: itself, or the member of a list of tables."""
-    member = get_args(wanted)[0] if _is_row(wanted) else wanted
+    """The attrs class behind the type of a section, which may be absent, or of the members of a list of tables."""
+    member = get_args(wanted)[0] if _is_row(wanted) or isinstance(wanted, UnionType) else wanted
     return member if attrs.has(member) else None

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
-from oversip_tw.config.reading import RESERVED, kind_of, section_class
+from oversip_tw.config.reading import key_of, kind_of, section_class
 from oversip_tw.config.sections import Config
 
 DOCUMENT = "docs/reference/configuration.md"
@@ -24,7 +24,8 @@ Made from the code by `make reference`; change it there.
 The configuration is one TOML file, given with `-c FILE`. Everything has a default: with no file at all the server's
 domain is the host name, it listens on loopback only (UDP and TCP port 5060, WebSocket and the phone page on port 8080)
 and has no users until you add some. `oversip check -c FILE` tells all mistakes at once. Relative file names start at
-the folder of the file. Times are seconds, sizes are bytes. An `[edge]` section is reserved for a later version.
+the folder of the file. Times are seconds, sizes are bytes. With an `[edge]` section and no `[[listen]]` the same three
+listeners are open on all IPv4 addresses.
 
 `etc/oversip.toml` holds every option with its default, commented out.
 """
@@ -100,7 +101,7 @@ def _about(section: type) -> str:
 
 def _row(option: attrs.Attribute[Any]) -> str:
     default = f"`{shown(option)}`" if shown(option) else "required" if option.default is attrs.NOTHING else ""
-    cells = (f"`{option.name}`", words(option.type), default, option.metadata["about"])
+    cells = (f"`{key_of(option)}`", words(option.type), default, option.metadata["about"])
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
@@ -113,8 +114,7 @@ def sample() -> str:
         for option in options(section):
             example = option.metadata["example"]
             value = shown(option) or toml(example if example is not None else [])
-            made.append(f"\n{_comment(option.metadata['about'])}\n#{option.name} = {value}\n")
-    made.extend(f"\n\n# [{name}]: {text}\n" for name, text in RESERVED.items())
+            made.append(f"\n{_comment(option.metadata['about'])}\n#{key_of(option)} = {value}\n")
     return "".join(made)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from attrs import field, frozen
 
 from oversip_tw.config.about import about
+from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
@@ -171,6 +172,7 @@ class Config:
         default=None, metadata=about('Your own code: "module:Class", see the reference of hooks.', "my_hooks:Hooks")
     )
     listen: tuple[Listen, ...] = ()
+    edge: Edge | None = None
     store: Store = field(factory=Store)
     registrar: Registrar = field(factory=Registrar)
     auth: Auth = field(factory=Auth)
@@ -199,6 +201,8 @@ class Config:
 
     def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]
+        if self.edge is not None and self.edge.profile is not None and self.edge.profile not in names:
+            yield f'edge.profile: no profile is named "{self.edge.profile}"'
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f'two profiles are named "{name}"'
         for number, route in enumerate(self.route, 1):
