@@ -43,7 +43,8 @@ class Contacts:
             scheme = "sips" if uri.secure else "sip"
             ours = f"{scheme}:{token}@{sent_by};transport={transport}"
         else:
-            ours = uri.replace(params=(*uri.params, (PARAM, token))).text
+            others = [param for param in uri.params if param[0] != PARAM]
+            ours = uri.replace(params=(*others, (PARAM, token))).text
         request.set("Contact", _with_uri(values[0], uri.text, ours))
 
     def sealed_in(self, uri: Uri) -> Sealed | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from oversip_tw.edge.contacts import Contacts
+from oversip_tw.edge.contacts import PARAM, Contacts
 from oversip_tw.edge.identity import Identities
 from oversip_tw.edge.registration import Registration
 from oversip_tw.edge.settings import Settings
 from oversip_tw.edge.throttle import Throttle
 from oversip_tw.interfaces import Clock, Flow
-from oversip_tw.outbound.token import Purpose, Token
+from oversip_tw.outbound.token import BadToken, Purpose, Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.routing import Proxy
@@ -78,6 +78,8 @@ class Edge:
             self.show_contact(arrival)
             return True
         binding = self.show_contact(arrival)
+        if binding is not None and binding.ended:
+            raise SIPError(430)
         if binding is None:
             named = [each for each in self._core.location.by_contact(arrival.request.uri) if each.flow_id]
             if len(named) != 1:
@@ -89,12 +91,16 @@ class Edge:
     def show_contact(self, arrival: Arrival) -> Binding | None:
         """Put the phone's own Contact in the place of ours in the Request-URI of a trusted hop's request.
 
-        The binding that it is; None: it is none of ours. Raises SIPError 430 for one that is over.
+        The binding that it is; None: it is none of ours. Raises SIPError 430 for one that is forgotten, 403 for a token
+        that we did not make.
         """
-        if not arrival.trusted:
+        uri = arrival.request.uri
+        if not arrival.trusted or not uri.is_sip:
             return None
-        sealed = self.contacts.sealed_in(arrival.request.uri)
+        sealed = self.contacts.sealed_in(uri)
         if sealed is None:
+            if uri.has_param(PARAM):
+                raise BadToken
             return None
         arrival.request.uri = Uri.parse(sealed.contact)
         binding = self._core.location.by_key(sealed.binding_key)
