@@ -21,7 +21,7 @@ FLOORS = (
     ("hooks",),
     ("server",),
     ("transport", "store", "web"),
-    ("config", "testing"),
+    ("config", "migration", "testing"),
     ("service",),
     ("cli",),
     ("tap", "demo", "__main__"),
@@ -36,6 +36,7 @@ SHARED = {"interfaces": {"sip"}, "promise": set[str](), "": set[str]()}
 ONLY = {
     "auth": {"server", "service"},
     "config": {"service", "tap", "cli", "demo", "__main__"},
+    "migration": {"cli"},
     "testing": set[str](),
     "demo": set[str](),
 }
