@@ -72,13 +72,15 @@ class _Reader:
         finally:
             self._loader.dispose()
         if self._twice:
-            raise SourceError(*self._twice)
+            raise SourceError(*sorted(self._twice, key=lambda note: note.line or 0))
         return rows
 
     def _rows(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Entry]:
         """``depth`` levels of mappings have lines of their own; what is below them is a value."""
         own: dict[str, int] = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise SourceError(Note(self._name, path.removesuffix("."), "a key must be a word", _line(key)))
             name = f"{path}{key.value}"
             if name in own and id(node) not in self._read:
                 self._twice.append(Note(self._name, name, f"stands in line {own[name]} too", _line(key)))
@@ -86,7 +88,7 @@ class _Reader:
         self._read.add(id(node))
         # "<<: *other" is answered by the keys of the other; our own come last and win
         self._loader.flatten_mapping(node)
-        return {str(key.value): self._entry(key, value, path, depth - 1) for key, value in node.value}
+        return {key.value: self._entry(key, value, path, depth - 1) for key, value in node.value}
 
     def _entry(self, key: yaml.Node, value: yaml.Node, path: str, depth: int) -> Entry:
         if depth and isinstance(value, yaml.MappingNode):

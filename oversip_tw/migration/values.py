@@ -36,8 +36,6 @@ class Reader:
             known = next((key for key in keys if key.name == name), None)
             if known is None:
                 self.unknown(f"{path}.{name}", name, each.line, values, elsewhere)
-            elif each.rows is not None:
-                self._wrong(f"{path}.{name}", f"must be {known.check.words}, not keys of its own", each.line)
             elif each.value is not None:
                 # null, or nothing behind the colon, is as if the key was not there
                 self._given(path, known, each, values)
