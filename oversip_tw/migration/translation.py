@@ -64,7 +64,7 @@ def translate(folder: Path, core: Sequence[str] = ()) -> Translation:
     routing = Reader(PROFILES_FILE, folder)
     sections = _sections(server, entries.get(FILE, {}))
     profiles = _profiles(routing, entries.get(PROFILES_FILE, {}))
-    mistakes = [*unread, *server.mistakes, *routing.mistakes]
+    mistakes = [*unread, *_in_order(server.mistakes), *_in_order(routing.mistakes)]
     places = listeners(sections, server.notes)
     if not mistakes and not places:
         mistakes.append(Note(FILE, "sip", "nothing is left to listen on: every transport or address family is off"))
@@ -78,6 +78,11 @@ def translate(folder: Path, core: Sequence[str] = ()) -> Translation:
         notes.append(Note("", "edge.core", _NO_CORE))
     tables = [_top(sections["sip"]), *places, _edge(core), *_own_profiles(profiles, sections), *rest]
     return Translation(document(tables), tuple(notes))
+
+
+def _in_order(notes: list[Note]) -> list[Note]:
+    """As they come in the file."""
+    return sorted(notes, key=lambda note: note.line or 0)
 
 
 def _sections(reader: Reader, entries: dict[str, Entry]) -> dict[str, Values]:

@@ -164,6 +164,8 @@ class Files(unittest.SynchronousTestCase):
             "a: \x1b",
             b"a: \xff\n",
             "sip: {sip_udp: !ruby/object:X {}}",
+            "sip: {sip_udp: &a [*a]}",
+            "sip: &a {sip_udp: *a}",
             "a: 2001-99-99",
             "[" * 5000,
             "a: *b",
@@ -190,7 +192,6 @@ class Files(unittest.SynchronousTestCase):
         (told,) = self.refused("sip:\n  listen_port:\n    a: 1\n")
         self.assertEqual(told, "oversip.conf:2: sip.listen_port: must be a whole number, 1 to 65535, not {'a': 1}")
         self.assertEqual(self.refused("core:\n  ? [a]\n  : 1\n"), ["oversip.conf:2: core: a key must be a word"])
-        self.assertIn("not [[...]]", self.refused("sip: {listen_port: &a [*a]}")[0])
 
     def test_empty(self) -> None:
         """Empty files, and sections with nothing in them, are OverSIP's defaults."""
