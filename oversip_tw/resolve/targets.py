@@ -59,6 +59,9 @@ class Resolver:
         server = _Server(transport or _unnamed(secure, settings), host, uri.port or 0)
         return _ordered([_target(server, host, host)], transport, size, settings)
 
+    async def addresses(self, uri: Uri, settings: Settings | None = None) -> tuple[list[Target], float]:
+        return await self.resolve(uri, settings=settings), 60.0
+
     async def resolve(
         self, uri: Uri, size: int = 0, secure: bool = False, settings: Settings | None = None
     ) -> list[Target]:

@@ -128,7 +128,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             listener,
             reactor,
             settings.websockets(config, listen),
-            phone_page(config.domains[0]) if listen.page else None,
+            phone_page(settings.page_domain(config)) if listen.page else None,
             element.connecting,
             lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
             streams.connections,
@@ -166,6 +166,7 @@ def _element_settings(
         nonces=settings.nonces(config),
         floods=settings.flood_limits(config),
         trace=config.log.messages,
+        edge=settings.edge(config),
     )
 
 
