@@ -114,7 +114,7 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
 def _run(options: argparse.Namespace) -> int:
     from oversip_tw.cli.run import run
 
-    return run(read(options))
+    return run(read(options), reread=(lambda: read(options)) if options.config else None)
 
 
 def _check(options: argparse.Namespace) -> int:

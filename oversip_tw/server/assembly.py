@@ -114,8 +114,8 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     changes = _Changes(log, given.flows)
     bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
     # an edge has no users: its domains are names of its own
-    domains, aliases = ((), settings.aliases + settings.domains) if settings.edge else (settings.domains, settings.aliases)
-    ours = Ours(domains, aliases, given.is_local)
+    names = settings.aliases + settings.domains if settings.edge else settings.aliases
+    ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
     core = Core(
         settings=settings.proxy,
         ours=ours,

@@ -15,6 +15,7 @@ from oversip_tw.auth.trust import Role, Trust
 from oversip_tw.config import Config, Listen, Mistake
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
@@ -65,6 +66,7 @@ class Parts:
     config: Config
     log: Log
     element: Element
+    trust: Trust
     location: MemoryLocation
     store: SqliteStore | None
     users: KnownUsers
@@ -139,8 +141,8 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
-        config, log, element, location, store, users, flows, streams, listeners, connector, lookups, hooks, from_thread,
-        offers, websockets, websocket,
+        config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
+        from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
 
@@ -172,13 +174,7 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = []
-    for number, listen in enumerate(config.listen, 1):
-        if listen.certificate:
-            try:
-                ServerTls(settings.listener(listen).certificates)
-            except CertificateError as error:
-                found.append(Mistake(f"listen[{number}].certificate", str(error)))
+    found = certificate_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
@@ -186,11 +182,31 @@ def mistakes(config: Config) -> list[Mistake]:
     return found
 
 
+def certificate_mistakes(config: Config) -> list[Mistake]:
+    """Certificates and keys that are none."""
+    found = []
+    for number, listen in enumerate(config.listen, 1):
+        if listen.certificate:
+            try:
+                ServerTls(settings.listener(listen).certificates)
+            except CertificateError as error:
+                found.append(Mistake(f"listen[{number}].certificate", str(error)))
+    return found
+
+
 def _hooks(config: Config) -> Hooks:
     try:
-        return load_hooks(config.hooks) if config.hooks else Hooks()
+        return make_hooks(config)
     except HooksError as error:
         raise StartUpError(str(error)) from None
+
+
+def make_hooks(config: Config, again: bool = False) -> Hooks:
+    """The hooks that ``config`` names. Raises HooksError. ``again``: see `load_hooks`."""
+    made = load_hooks(config.hooks, again) if config.hooks else Hooks()
+    if isinstance(made, EdgeLogic) and config.edge is None:
+        raise HooksError(f"{config.hooks} is the logic of an edge: it needs an [edge] section")
+    return made
 
 
 def _store(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> SqliteStore | None:

@@ -273,12 +273,12 @@ class Running(unittest.TestCase):
         object.__setattr__(server.parts, "log", log)
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
-        self.assertEqual(log.lines[-1], ("info", "certificates read again"))
+        self.assertEqual(log.lines[-1], ("info", "configuration and certificates read again"))
         (self.folder / "server.pem").write_text("garbage")
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
         self.assertEqual(log.lines[-1][0], "error")
-        self.assertIn("certificates stay as they were", log.lines[-1][1])
+        self.assertIn("nothing was changed", log.lines[-1][1])
 
     def test_t3_reload(self) -> Deferred[None]:
         """T3: SIGHUP reads certificates again; garbage is logged and changes nothing."""
