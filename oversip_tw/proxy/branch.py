@@ -79,8 +79,13 @@ class Branch:
     @property
     def profile(self) -> Profile:
         """How long what is waited for on this way."""
-        settings = self.context.core.settings
-        return self.way.profile or (settings.named("users") if self.way.flow_id else settings.profile)
+        core, way = self.context.core, self.way
+        if way.profile is not None:
+            return way.profile
+        if way.flow_id:
+            return core.settings.named("users")
+        known = None if self._target is None else core.profile_of(self._target)
+        return known or core.settings.named("in_dialog" if self.context.in_dialog else "default")
 
     # -- on the way out ---------------------------------------------------------------------------------------------
 
@@ -203,6 +208,8 @@ class Branch:
             self.end(Outcome.of(error))
             return None
         self.flow = flow
+        if self.way.configured and self._target is not None:
+            core.remember_hop(self._target, profile)
         if context.is_invite:
             self._restart_timer_c()
         if profile.failover and (

@@ -18,7 +18,7 @@ from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
-from oversip_tw.proxy.settings import Settings
+from oversip_tw.proxy.settings import Profile, Settings
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.location import Location
@@ -33,6 +33,9 @@ from oversip_tw.transaction.table import Transactions
 from oversip_tw.transaction.wheel import TimerWheel
 
 Headers = Sequence[tuple[str, str]]
+
+#: configured next hops that are remembered
+MOST_HOPS = 1000
 
 #: octets that a Via of ours may have, and with it two Record-Routes
 _VIA, _ALL_OURS = 120, 400
@@ -66,6 +69,9 @@ class Core:
     run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]]
     #: sees every response before it is passed on; None where nobody wants to
     on_response: Callable[[Response, Request, ServerTransaction], None] | None = None
+    #: configured next hops by transport, address and port, as they were last reached: within a dialog they are known
+    #: by their address alone, and are to be treated, and to prove themselves, as before
+    hops: dict[tuple[str, str, int], tuple[Target, Profile]] = field(default_factory=dict)
     forwarding: Forwarding = field(init=False)
     probes: Probes = field(init=False)
 
@@ -115,7 +121,7 @@ class Core:
             if targets is None:
                 return None
             found += targets
-        return self._in_bounds(found, way)
+        return self._in_bounds(self._as_known(found), way)
 
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
         """Where ``way`` leads, by RFC 3263. Raises SIPError; 403 for an address that is out of bounds (R5)."""
@@ -130,7 +136,28 @@ class Core:
                 failed = error  # another one may do
         if failed is not None and not found:
             raise failed
-        return self._in_bounds(found, way)
+        return self._in_bounds(self._as_known(found), way)
+
+    def remember_hop(self, target: Target, profile: Profile) -> None:
+        """``target`` is one of the configuration, and ``profile`` its own."""
+        if len(self.hops) >= MOST_HOPS:
+            self.hops.clear()
+        self.hops[target.transport, target.address, target.port] = (target, profile)
+
+    def profile_of(self, target: Target) -> Profile | None:
+        """The profile of a configured next hop that was reached there."""
+        known = self.hops.get((target.transport, target.address, target.port))
+        return None if known is None else known[1]
+
+    def _as_known(self, targets: list[Target]) -> Sequence[Target]:
+        if not self.hops:
+            return targets
+        return [self._known(target) for target in targets]
+
+    def _known(self, target: Target) -> Target:
+        known = self.hops.get((target.transport, target.address, target.port))
+        # a target with a name of its own was looked up, and has to prove that
+        return target if known is None or target.name not in ("", target.address) else known[0]
 
     def _in_bounds(self, targets: Sequence[Target], way: Way) -> Sequence[Target]:
         allowed = [target for target in targets if self._may_be_sent_to(target, way)]

@@ -107,7 +107,7 @@ class IdentityTests(SynchronousTestCase):
         self.assertIsNone(self.asserted(self.world.through("alice")))
 
     def test_privacy_at_the_border(self) -> None:
-        """Towards the core the identity goes along whatever the caller wants; the core's does not reach a phone then."""
+        """Towards the core the identity goes along whatever the caller wants; from it, only if he wants that."""
         alice = self.world.through("alice")
         self.assertEqual(f"<{alice.aor}>", self.asserted(alice, Privacy="id"))
         who = {"P_Asserted_Identity": "<sip:dave@elsewhere.example>"}
