@@ -125,6 +125,8 @@ class Target:
     port: int
     #: the domain that was asked for, which a TLS peer has to prove (RFC 5922 §7); "" where none is known
     name: str = ""
+    #: which set of client TLS settings to use
+    tls: str = ""
 
 
 class Connector(Protocol):
@@ -180,6 +182,9 @@ class Lookups(Protocol):
     async def srv(self, name: str) -> Sequence[SrvRecord]: ...
     async def a(self, name: str) -> Sequence[str]: ...
     async def aaaa(self, name: str) -> Sequence[str]: ...
+
+    def good_for(self, kind: str, name: str) -> float:
+        """For how many seconds what is known need not be asked again. ``kind``: "naptr", "srv", "a" or "aaaa"."""
 
 
 class LookupFailed(Exception):

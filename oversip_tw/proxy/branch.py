@@ -32,9 +32,8 @@ _CROSSING = 0.5
 _FLOW_GONE = Outcome(430, code=codes.FLOW_FAILED)
 _NO_ANSWER = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
 _RANG_TOO_LONG = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
-_ALL_DOWN = Outcome(503, code=codes.DESTINATION_DOWN)
 _NOT_CONNECTED = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
-_CORE_NOT_CONNECTED = Outcome(503, code=codes.CONNECTION_ERROR)
+_CORE_NOT_CONNECTED = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
 _WRONG_PEER = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
 
 
@@ -160,7 +159,8 @@ class Branch:
         if targets and not usable:
             refusal = health.refusal(targets[0])
             refused = refusal and Outcome(refusal[0], reason=refusal[1], code=codes.DESTINATION_BLACKLISTED)
-            self.end(refused or _ALL_DOWN)
+            wait = str(int(health.back_in(targets)) + 1)
+            self.end(refused or Outcome(503, headers=(("Retry-After", wait),), code=codes.DESTINATION_DOWN))
         else:
             self._next_target(Outcome(404, code=codes.NO_DNS_RESOLUTION))
 

@@ -236,8 +236,7 @@ class ResponseContext:
         if status == 408 and isinstance(transaction, NonInviteServerTransaction):
             transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
             return
-        headers = [("Retry-After", "5")] if status == 503 else outcome.headers
-        response = self.request.response(status, outcome.reason, self.core.new_id(), headers)
+        response = self.request.response(status, outcome.reason, self.core.new_id(), outcome.headers)
         restore(response, self.request, self.arrival.original)
         transaction.respond(response)
 

@@ -225,6 +225,8 @@ def profile(config: Config, name: str | None) -> proxy.Profile:
             prefer_tcp=given.prefer_tcp,
             udp_max=given.udp_max,
             budget=times.lookup,
+            dns=given.dns,
+            own_order=given.own_order,
         ),
         timers=Timers(t1=times.t1, t2=times.t2, t4=times.t4, b=given.timer_b, f=given.timer_f),
         failover=given.failover,

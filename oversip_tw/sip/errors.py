@@ -15,11 +15,11 @@ class SIPError(Exception):
     """A request cannot be served; ``status``, ``reason`` and ``headers`` are what to answer.
 
     An empty ``reason`` becomes the status's own phrase. Never put received text into it: it goes into a status line.
-    ``code`` says why in one word, for user code (`oversip_tw.sip.codes`).
+    ``code`` says to programs what went wrong, where several causes have one status: a word of `oversip_tw.sip.codes`.
     """
 
     def __init__(
-        self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), code: str = ""
+        self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), *, code: str = ""
     ) -> None:
         super().__init__(status, reason)
         self.status = status

@@ -72,7 +72,7 @@ class ParamTests(ContactCase):
     def test_core_writes_it_anew(self) -> None:
         """A registrar may order parameters as it likes and answer under any host: the phone gets its own back."""
         alice = self.world.phone("alice")
-        arrived, sent = self.core.receives_register(alice)
+        arrived, _sent = self.core.receives_register(alice)
         token = arrived.contacts[0].uri.param("ov-ob")
         self.core.send(arrived.response(200, to_tag="c", headers=[
             ("Contact", f"<sip:someone@10.0.0.1:5070;x=y;ov-ob={token};transport=ws>;expires=500")]))  # fmt: skip

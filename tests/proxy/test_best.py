@@ -47,5 +47,5 @@ class BestTests(SynchronousTestCase):
 
     def test_outcome_of_an_error(self) -> None:
         """Its headers, reason phrase and code go along."""
-        error = SIPError(480, "Away", [("Warning", "x")], "no_dns")
+        error = SIPError(480, "Away", [("Warning", "x")], code="no_dns")
         self.assertEqual(Outcome(480, None, (("Warning", "x"),), "Away", "no_dns"), Outcome.of(error))
