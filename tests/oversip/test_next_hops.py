@@ -50,9 +50,9 @@ class LookupTests(Tests):
     def test_24_weights(self) -> None:
         """60 to 40: within ten points of that in 500 look-ups."""
         lookups = FakeLookups(
-            srv={f"_sip._udp.{NAME}": [SrvRecord(1, 60, 5060, "a.example.net"), SrvRecord(1, 40, 5060, "b.example.net")]},
-            a={"a.example.net": ["192.0.2.1"], "b.example.net": ["192.0.2.2"]},
-        )  # fmt: skip
+            srv={f"_sip._udp.{NAME}": [SrvRecord(1, 60, 5060, "a.example"), SrvRecord(1, 40, 5060, "b.example")]},
+            a={"a.example": ["192.0.2.1"], "b.example": ["192.0.2.2"]},
+        )
         first: Counter[str] = Counter()
         for number in range(500):
             self.chance = (number * 0.618034) % 1

@@ -114,7 +114,7 @@ class TimerBTests(Calling):
     """20."""
 
     def test_20_silent_target(self) -> None:
-        """Timer B of 6 s: the INVITE goes at 0, 0.5, 1.5 and 3.5 s, and the caller hears `408 Client Timeout` at 6 s."""
+        """Timer B of 6 s: the INVITE goes at 0, 0.5, 1.5 and 3.5 s; at 6 s the caller hears `408 Client Timeout`."""
         invite = self.caller.build("INVITE", DESK)
         self.caller.send(invite)
         self.assert_times([0, 0.5, 1.5, 3.5], self.times(self.core, "INVITE", 5.9))
