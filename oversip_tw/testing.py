@@ -20,6 +20,7 @@ from oversip_tw.interfaces import (
     Receiver,
     SrvRecord,
     Target,
+    TlsPeer,
 )
 from oversip_tw.outbound.flow_id import pack_udp, stream_id
 from oversip_tw.sip.errors import SIPError
@@ -101,7 +102,9 @@ class MemoryFlow:
         self.identity: str | None = None
         self.variables: dict[str, object] = {}
         self.handshake: HandshakeRequest | None = None
+        self.tls: TlsPeer | None = None
         self.closed = False
+        self.failure = ""
         self.close_code: int | None = None
         self.close_reason = ""
         self.pings = 0

@@ -307,7 +307,9 @@ class Documents(unittest.SynchronousTestCase):
         self.assertEqual(config.loads(text), config.default())
         uncommented = "\n".join(line[1:] for line in text.splitlines() if line[:1] == "#" and line[1:2] != " ")
         told = [line.partition(": cannot read")[0] for line in mistakes(uncommented)]
-        self.assertEqual(told, ["x: listen[1].certificate[1]", "x: listen[1].key[1]"])
+        listen = [f"x: listen[1].{key}" for key in ("certificate[1]", "key[1]", "authorities")]
+        profile = [f"x: profile[1].{key}" for key in ("authorities", "certificate", "key")]
+        self.assertEqual(told, listen + profile)
         everything = tomllib.loads(uncommented)
         for name, _, section in reference.sections():
             table = everything[name] if name else everything

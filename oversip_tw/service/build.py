@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from oversip_tw.auth.networks import Networks
@@ -28,6 +29,7 @@ from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.transaction.wheel import TimerWheel
+from oversip_tw.transport.client_tls import ClientTls
 from oversip_tw.transport.connector import Connector
 from oversip_tw.transport.dns import HOSTS_FILE, DnsLookups, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
@@ -96,8 +98,12 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     trust = Trust(settings.trusted(config))
     offers: dict[Listener, tuple[str, ...]] = {}
     streams = _streams(config, reactor, flows, trust, log)
-    listeners = Listeners(reactor, streams)
-    connector = Connector(reactor, streams, listeners.bound, listeners.udp)
+
+    def is_proxy(transport: str, peer: Address) -> bool:
+        return trust.role_of(transport, peer) is Role.PROXY
+
+    listeners = Listeners(reactor, streams, is_proxy)
+    connector = Connector(reactor, streams, listeners.bound, listeners.udp, _client_tls(config))
     lookups = dns_lookups(reactor, config.dns.servers, HOSTS_FILE if config.dns.hosts else None)
     element = assemble(
         Surroundings(
@@ -118,6 +124,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     )
     # Transports report to the element, which sends by the connector, which shares what transports share.
     streams.receiver, streams.admit = element, element.pings.admit
+    streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
     websockets: list[WebSocketFactory] = []
 
@@ -130,8 +137,9 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
             settings.websockets(config, listen),
             phone_page(config.domains[0]) if listen.page else None,
             element.connecting,
-            lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
+            partial(is_proxy, listen.transport),
             streams.connections,
+            on_tls=element.tls_accepted if listen.transport == "wss" else None,
         )
         websockets.append(factory)
         return factory
@@ -174,15 +182,35 @@ def mistakes(config: Config) -> list[Mistake]:
     found = []
     for number, listen in enumerate(config.listen, 1):
         if listen.certificate:
+            spec = settings.listener(listen)
             try:
-                ServerTls(settings.listener(listen).certificates)
+                ServerTls(spec.certificates, clients=spec.clients)
             except CertificateError as error:
-                found.append(Mistake(f"listen[{number}].certificate", str(error)))
+                key = "authorities" if error.path == listen.authorities else "certificate"
+                found.append(Mistake(f"listen[{number}].{key}", str(error)))
+    for number, profile in enumerate(config.profile, 1):
+        try:
+            ClientTls(settings.client_tls(config)[profile.name])
+        except CertificateError as error:
+            key = "authorities" if error.path == profile.authorities else "certificate"
+            found.append(Mistake(f"profile[{number}].{key}", str(error)))
     try:
         _hooks(config)
     except StartUpError as error:
         found.append(Mistake("hooks", str(error)))
     return found
+
+
+def client_tls(config: Config) -> dict[str, ClientTls]:
+    """TLS towards next hops, its files read now. Raises CertificateError."""
+    return {name: ClientTls(each) for name, each in settings.client_tls(config).items()}
+
+
+def _client_tls(config: Config) -> dict[str, ClientTls]:
+    try:
+        return client_tls(config)
+    except CertificateError as error:
+        raise StartUpError(str(error)) from None
 
 
 def _hooks(config: Config) -> Hooks:
@@ -212,7 +240,9 @@ def _streams(config: Config, reactor: Any, flows: FlowTable, trust: Trust, log: 
 
     def has_no_limit(address: str) -> bool:
         peer: Address = (address, 0)
-        return address in exempt or any(trust.role_of(transport, peer) is not None for transport in ("tcp", "ws"))
+        return address in exempt or any(
+            trust.role_of(transport, peer) is not None for transport in ("tcp", "tls", "ws", "wss")
+        )
 
     return Streams(
         Nobody(),

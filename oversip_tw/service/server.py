@@ -19,7 +19,7 @@ from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import settings
 from oversip_tw.service.admin import open_admin
 from oversip_tw.service.bridge import deferred
-from oversip_tw.service.build import Parts, StartUpError, build
+from oversip_tw.service.build import Parts, StartUpError, build, client_tls
 from oversip_tw.service.logs import SafeLog
 from oversip_tw.service.process import on_signal, open_more_files, settle_memory
 from oversip_tw.service.watchdog import Watchdog
@@ -115,7 +115,9 @@ class Server(Service):
     def reload(self) -> None:
         """SIGHUP: read all certificates again. A bad one is logged and changes nothing; nobody is disconnected."""
         try:
+            towards = client_tls(self._config)
             self.parts.listeners.reload()
+            self.parts.connector.use_tls(towards)
         except CertificateError as error:
             self.parts.log.error("certificates stay as they were: {error}", error=error)
         else:

@@ -14,8 +14,9 @@ from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transport import websocket
+from oversip_tw.transport.client_tls import ClientTlsSettings
 from oversip_tw.transport.limits import possible_connections
-from oversip_tw.transport.listener import CertificateFiles, ListenerSpec
+from oversip_tw.transport.listener import CertificateFiles, ClientCertificates, ListenerSpec
 from oversip_tw.transport.stream import StreamSettings
 
 #: pages that may open a WebSocket where the configuration does not say: the listener's own, if it has one
@@ -30,7 +31,22 @@ def listener(listen: Listen) -> ListenerSpec:
         listen.bound_port,
         listen.advertised or "",
         tuple(CertificateFiles(*files) for files in zip(listen.certificate, listen.key, strict=True)),
+        ClientCertificates(listen.client_certificate, listen.authorities or ""),
+        listen.proxy_protocol,
     )
+
+
+def client_tls(config: Config) -> dict[str, ClientTlsSettings]:
+    """TLS towards next hops, by the names of their profiles; "" is for all that name none."""
+    found = {
+        profile.name: ClientTlsSettings(
+            profile.verify,
+            profile.authorities or "",
+            CertificateFiles(profile.certificate, profile.key) if profile.certificate and profile.key else None,
+        )
+        for profile in config.profile
+    }
+    return {"": found.get("default", ClientTlsSettings()), **found}
 
 
 def message_limits(config: Config) -> Limits:

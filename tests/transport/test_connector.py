@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryLog
+from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
 from oversip_tw.transport.connector import Connector
 from oversip_tw.transport.listener import BoundListener, CertificateFiles, ListenerSpec
-from oversip_tw.transport.peer_identity import ClientTls, ClientTlsSettings
 from oversip_tw.transport.tls import ServerTls, TlsFactory
 from oversip_tw.transport.udp import UdpListener
 
@@ -80,7 +80,7 @@ class ConnectorCase(SynchronousTestCase):
             self.room.streams,
             self.listeners,
             self.udp,
-            tls or ClientTls(ClientTlsSettings(verify=False)),
+            {"": tls or ClientTls(ClientTlsSettings(verify=False))},
             lambda address: source,
         )
 
