@@ -13,7 +13,7 @@ from zope.interface import implementer
 from oversip_tw.transport.listener import CertificateFiles
 from oversip_tw.transport.peer_identity import WrongPeer, check_identity, domain
 from oversip_tw.transport.tls import new_context, trust, use_certificate
-from oversip_tw.transport.tls_peer import Verdict, insist, take_note
+from oversip_tw.transport.tls_peer import Judging, insist, take_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ class _Towards:
         self._name = name
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        connection.set_app_data(Verdict())
+        connection = Judging(self._context)
         if name := _server_name(self._name):
             connection.set_tlsext_host_name(name)
         return connection

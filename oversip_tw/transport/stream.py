@@ -213,7 +213,8 @@ class StreamConnection(Protocol):
         self._gate = None
         if not self.flow.closed:
             self.opened()
-            self.dataReceived(held)
+            if held:
+                self.dataReceived(held)
 
     def _turn_away(self, error: BaseException) -> None:
         self._why = self._why or words(error, self._streams.log, self.flow)

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from oversip_tw.transport.listener import CertificateFiles, ClientCertificates
 from oversip_tw.transport.reason import tls_text
-from oversip_tw.transport.tls_peer import Verdict, insist, take_note
+from oversip_tw.transport.tls_peer import Judging, insist, take_note
 
 #: forward secrecy only; CBC is left for phones that know nothing newer
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES256:ECDHE+AES128:!aNULL:!eNULL:!MD5:!DSS"
@@ -197,10 +197,9 @@ class ServerTls:
         self.prepare()()
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._contexts.default, None)
-        if self._clients.wanted != "no":
-            connection.set_app_data(Verdict(judges=bool(self._clients.authorities)))
-        return connection
+        if self._clients.wanted == "no":
+            return SSL.Connection(self._contexts.default, None)
+        return Judging(self._contexts.default, bool(self._clients.authorities))
 
 
 class TlsFactory(TLSMemoryBIOFactory):

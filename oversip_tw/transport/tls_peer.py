@@ -17,13 +17,12 @@ from oversip_tw.transport.peer_identity import identities
 NOBODY = TlsPeer()
 
 
-class Verdict:
-    """Goes with a connection, from before its handshake, as its ``app_data``."""
+class Judging(SSL.Connection):
+    """A connection that remembers what was wrong with its peer's certificate."""
 
-    __slots__ = ("code", "judges")
-
-    def __init__(self, judges: bool = True) -> None:
+    def __init__(self, context: SSL.Context, judges: bool = True) -> None:
         """``judges``: there are authorities to judge the peer by."""
+        super().__init__(context, None)
         self.judges = judges
         #: OpenSSL's first error (X509_V_ERR_*); 0: none
         self.code = 0
@@ -36,9 +35,8 @@ def insist(connection: SSL.Connection, certificate: crypto.X509, code: int, dept
 
 def take_note(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, sound: int) -> bool:
     """For ``set_verify``: go on whatever the certificate is worth, and remember what was wrong first."""
-    verdict = connection.get_app_data()
-    if isinstance(verdict, Verdict) and not sound and not verdict.code:
-        verdict.code = code
+    if isinstance(connection, Judging) and not sound and not connection.code:
+        connection.code = code
     return True
 
 
@@ -46,9 +44,8 @@ def shown(transport: Any) -> TlsPeer | None:
     """What the other end of ``transport`` has shown, after the handshake; None without TLS, or if it was not asked."""
     if not isinstance(transport, TLSMemoryBIOProtocol):
         return None
-    connection: Any = transport.getHandle()  # type: ignore[no-untyped-call]
-    verdict = connection.get_app_data()
-    if not isinstance(verdict, Verdict):
+    connection = transport.getHandle()  # type: ignore[no-untyped-call]
+    if not isinstance(connection, Judging):
         return None
     try:
         certificate = connection.get_peer_certificate(as_cryptography=True)
@@ -59,17 +56,17 @@ def shown(transport: Any) -> TlsPeer | None:
         chain = [certificate, *(each for each in rest if each != certificate)]
     except ValueError as error:
         # OpenSSL takes what the stricter parser of `cryptography` does not.
-        return TlsPeer((), False if verdict.judges else None, f"certificate cannot be read: {error}")
+        return TlsPeer((), False if connection.judges else None, f"certificate cannot be read: {error}")
     return TlsPeer(
         tuple(each.public_bytes(Encoding.PEM) for each in chain),
-        verdict.code == 0 if verdict.judges else None,
-        _words(connection, verdict.code, chain) if verdict.judges and verdict.code else "",
+        connection.code == 0 if connection.judges else None,
+        _words(connection, chain) if connection.judges and connection.code else "",
         identities(certificate),
     )
 
 
-def _words(connection: SSL.Connection, code: int, chain: Sequence[x509.Certificate]) -> str:
-    """What OpenSSL calls the error of that code: pyOpenSSL gives its words to those who verify by hand."""
+def _words(connection: Judging, chain: Sequence[x509.Certificate]) -> str:
+    """What OpenSSL calls the error: pyOpenSSL gives its words to those who verify by hand."""
     leaf, *others = (crypto.X509.from_cryptography(each) for each in chain)
     store = connection.get_context().get_cert_store()
     try:
@@ -77,7 +74,7 @@ def _words(connection: SSL.Connection, code: int, chain: Sequence[x509.Certifica
     except crypto.X509StoreContextError as error:
         return str(error)
     # By hand nobody asks what the certificate is for.
-    return _PURPOSE if code == _INVALID_PURPOSE else f"certificate verify error {code}"
+    return _PURPOSE if connection.code == _INVALID_PURPOSE else f"certificate verify error {connection.code}"
 
 
 #: X509_V_ERR_INVALID_PURPOSE (openssl/x509_vfy.h), and its words
