@@ -187,6 +187,7 @@ class Bad(unittest.SynchronousTestCase):
 
     def test_between_options(self) -> None:
         """What each option allows alone may be wrong together."""
+        tls = f'[[listen]]\ntransport = "tls"\ncertificate = "{__file__}"\nkey = "{__file__}"\n'
         for text, told in [
             (
                 '[[listen]]\ntransport = "udp"\npage = true',
@@ -219,8 +220,38 @@ class Bad(unittest.SynchronousTestCase):
                 '[[listen]]\ntransport = "tcp"\n[[listen]]\ntransport = "ws"\nport = 5060',
                 "x: listen[2]: 127.0.0.1 port 5060 is taken by listen[1]",
             ),
+            (
+                '[[listen]]\ntransport = "udp"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"',
+                'x: listen[1]: transport "udp" takes no proxy_protocol',
+            ),
+            (
+                '[[listen]]\ntransport = "ws"\nclient_certificate = "ask"',
+                'x: listen[1]: transport "ws" takes no client_certificate and no authorities',
+            ),
+            (
+                f'{tls}client_certificate = "require"',
+                'x: listen[1]: client_certificate = "require" needs authorities',
+            ),
+            (
+                f'{tls}authorities = "{__file__}"',
+                'x: listen[1]: authorities are of use with client_certificate = "ask" or "require"',
+            ),
+            (
+                '[[listen]]\ntransport = "ws"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"',
+                (
+                    'x: listen[1].proxy_protocol: no [[trusted]] with role "proxy" is for transport "ws" '
+                    "(ws and wss have to be named)"
+                ),
+            ),
+            (
+                f'[[profile]]\nname = "p"\ncertificate = "{__file__}"',
+                "x: profile[1]: certificate and key go together",
+            ),
         ]:
             self.assertEqual(mistakes(text), [told])
+        self.assertEqual(mistakes(f'{tls}client_certificate = "ask"'), [])
+        proxied = '[[listen]]\ntransport = "tcp"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"'
+        self.assertEqual(mistakes(proxied), [])
 
     def test_between_options_all_at_once(self) -> None:
         """Several such mistakes are told together."""

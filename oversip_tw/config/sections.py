@@ -186,7 +186,7 @@ class Config:
     admin: Admin = field(factory=Admin)
 
     def __attrs_post_init__(self) -> None:
-        wrong = [*self._same_places(), *self._wrong_routes()]
+        wrong = [*self._same_places(), *self._closed_to_all(), *self._wrong_routes()]
         if wrong:
             raise Wrong(*wrong)
 
@@ -198,6 +198,21 @@ class Config:
             if listen.bound_port and place in seen:
                 yield f"listen[{number}]: {listen.address} port {listen.bound_port} is taken by listen[{seen[place]}]"
             seen.setdefault(place, number)
+
+    def _closed_to_all(self) -> Iterator[str]:
+        """Listeners for proxies of ours, where nobody is one."""
+        known = {
+            transport
+            for each in self.trusted
+            if each.role == "proxy"
+            for transport in each.transports or ("udp", "tcp", "tls")
+        }
+        for number, listen in enumerate(self.listen, 1):
+            if listen.proxy_protocol and listen.transport not in known:
+                yield (
+                    f'listen[{number}].proxy_protocol: no [[trusted]] with role "proxy" is for transport '
+                    f'"{listen.transport}" (ws and wss have to be named)'
+                )
 
     def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]

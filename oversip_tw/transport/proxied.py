@@ -60,7 +60,7 @@ class Proxied(ProtocolWrapper):
             try:
                 header = read_header(self._buffer)
             except BadHeader as error:
-                self._refuse(f"PROXY header: {error}")
+                self._refuse(str(error))
             else:
                 if header is not None:
                     self._begin(header)

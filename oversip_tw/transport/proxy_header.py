@@ -49,7 +49,7 @@ def _line(data: bytes) -> ProxyHeader | None:
     end = data.find(b"\r\n", 0, LINE)
     if end < 0:
         if len(data) >= LINE:
-            raise BadHeader("line too long")
+            raise BadHeader("PROXY header: too long")
         return None
     words = data[:end].split(b" ")
     # What comes after UNKNOWN is to be ignored.
@@ -59,19 +59,19 @@ def _line(data: bytes) -> ProxyHeader | None:
 
 def _said(words: list[bytes]) -> Address:
     if words[1] not in (b"TCP4", b"TCP6") or len(words) != 6:
-        raise BadHeader("not understood")
+        raise BadHeader("PROXY header: not understood")
     family = IPv4Address if words[1] == b"TCP4" else IPv6Address
     try:
         source, _ = (family(word.decode("ascii")) for word in words[2:4])
     except ValueError:
-        raise BadHeader("wrong address") from None
+        raise BadHeader("PROXY header: wrong address") from None
     port, _ = (_port(word) for word in words[4:])
     return _host(source), port
 
 
 def _port(word: bytes) -> int:
     if not word.isdigit() or len(word) > 5 or (word[:1] == b"0" and word != b"0") or int(word) > 65535:
-        raise BadHeader("wrong port")
+        raise BadHeader("PROXY header: wrong port")
     return int(word)
 
 
@@ -81,9 +81,9 @@ def _binary(data: bytes) -> ProxyHeader | None:
     _, command, kind, rest = _FIXED.unpack_from(data)
     length = _FIXED.size + rest
     if command not in (_LOCAL, _PROXY):
-        raise BadHeader("not version 2, or a command that nobody knows")
+        raise BadHeader("PROXY header: not version 2, or a command that nobody knows")
     if length > LONGEST:
-        raise BadHeader("header too long")
+        raise BadHeader("PROXY header: too long")
     if len(data) < length:
         return None
     source = None if command == _LOCAL else _unpacked(kind, data[_FIXED.size : length])
@@ -95,10 +95,10 @@ def _unpacked(kind: int, rest: bytes) -> Address | None:
     if family in (_UNSPECIFIED, _UNIX):
         return None
     if family not in (_INET, _INET6) or protocol != _STREAM:
-        raise BadHeader("not TCP over IP")
+        raise BadHeader("PROXY header: not TCP over IP")
     layout = struct.Struct("!4s4sHH" if family == _INET else "!16s16sHH")
     if len(rest) < layout.size:
-        raise BadHeader("address cut short")
+        raise BadHeader("PROXY header: address cut short")
     source, _, port, _ = layout.unpack_from(rest)
     return _host(IPv4Address(source) if family == _INET else IPv6Address(source)), port
 
@@ -107,6 +107,6 @@ def _host(address: IPv4Address | IPv6Address) -> str:
     """An IPv4 client that a proxy sees on its IPv6 socket is an IPv4 client."""
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
-            raise BadHeader("wrong address")
+            raise BadHeader("PROXY header: wrong address")
         return str(address.ipv4_mapped or address)
     return str(address)

@@ -118,13 +118,6 @@ class WebSocketFactory(Factory):
         """A connection from ``host`` asks to come in (F13)."""
         return self._connections is None or self._connections.enter(host)
 
-    def moved(self, host: str, onwards: str) -> bool:
-        """One that was let in as ``host`` comes from ``onwards``, says a trusted proxy; False: no room for that."""
-        if not self.entered(onwards):
-            return False
-        self.went(host)
-        return True
-
     def went(self, host: str) -> None:
         """One that was let in has ended."""
         if self._connections is not None:

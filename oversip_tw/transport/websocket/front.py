@@ -106,8 +106,7 @@ class Front(Protocol):
             self._overfull()
             return
         try:
-            if not self._has_room:
-                raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
+            self._need_room()
             end = self._end_of_head(scanned, data)
             if end:
                 self._decided = True
@@ -154,9 +153,14 @@ class Front(Protocol):
     def _count_as(self, host: str) -> None:
         """Behind a proxy the limits go by its client."""
         if host != self._host:
-            if not self.server.moved(self._host, host):
-                raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
+            self.server.went(self._host)
             self._host = host
+            self._has_room = self.server.entered(host)
+            self._need_room()
+
+    def _need_room(self) -> None:
+        if not self._has_room:
+            raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
 
     def _serve(self, head: Head, site: Site) -> None:
         """A page: let twisted.web answer, which sets no limit to a body by itself."""
