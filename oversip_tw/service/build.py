@@ -35,6 +35,7 @@ from oversip_tw.transport.dns import HOSTS_FILE, DnsLookups, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.listeners import Listeners
+from oversip_tw.transport.proxied import IsProxy
 from oversip_tw.transport.route import is_local
 from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError, ServerTls
@@ -129,18 +130,7 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     websockets: list[WebSocketFactory] = []
 
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        factory = WebSocketFactory(
-            element,
-            flows,
-            listener,
-            reactor,
-            settings.websockets(config, listen),
-            phone_page(config.domains[0]) if listen.page else None,
-            element.connecting,
-            partial(is_proxy, listen.transport),
-            streams.connections,
-            on_tls=element.tls_accepted if listen.transport == "wss" else None,
-        )
+        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy)
         websockets.append(factory)
         return factory
 
@@ -150,6 +140,30 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
         config, log, element, location, store, users, flows, streams, listeners, connector, lookups, hooks, from_thread,
         offers, websockets, websocket,
     )  # fmt: skip
+
+
+def _websocket(
+    config: Config,
+    listen: Listen,
+    listener: BoundListener,
+    reactor: Any,
+    element: Element,
+    streams: Streams,
+    is_proxy: IsProxy,
+) -> WebSocketFactory:
+    """What one ws or wss listener listens with."""
+    return WebSocketFactory(
+        element,
+        streams.flows,
+        listener,
+        reactor,
+        settings.websockets(config, listen),
+        phone_page(config.domains[0]) if listen.page else None,
+        element.connecting,
+        partial(is_proxy, listen.transport),
+        streams.connections,
+        on_tls=element.tls_accepted if listen.transport == "wss" else None,
+    )
 
 
 def _element_settings(
