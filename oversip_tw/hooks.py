@@ -3,18 +3,31 @@
 Name your class in the configuration: ``hooks = "module:Class"``. Each method may be plain or ``async def``. Messages of
 one Call-ID come in the order in which they arrived; an answer takes at most 5 s, then the request is refused with 500.
 To refuse a request raise `oversip_tw.sip.errors.SIPError`. Any other exception is logged and is a 500 for that request
-alone. Hooks run after authentication: `Arrival.user` is proven.
+alone. Hooks run after authentication: `Arrival.user` is proven. To route a request yourself make a `Proxy`, to send one
+of your own a `Uac`; both are here to be imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from oversip_tw.edge.edge import Edge
 from oversip_tw.interfaces import Flow, HandshakeRequest, TlsPeer
 from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.attempt import Attempt
+from oversip_tw.proxy.client import Failure
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.routing import Proxy
+from oversip_tw.proxy.uac import Uac
 from oversip_tw.proxy.way import Way
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
+
+__all__ = [
+    "Arrival", "Attempt", "Core", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks", "Proxy", "Request",
+    "Response", "SIPError", "TlsPeer", "Uac", "Uri", "Way",
+]  # fmt: skip
 
 #: nothing at once, or nothing later
 Done = Awaitable[None] | None
@@ -22,6 +35,20 @@ Done = Awaitable[None] | None
 
 class Hooks:
     """Derive from this and override what you need; what is not overridden costs nothing."""
+
+    #: the proxy core: log, bindings, flows, settings. Set before `on_initialise`
+    core: Core
+    #: what an edge knows of its core and its phones; None where there is no ``[edge]``
+    edge: Edge | None = None
+
+    def on_initialise(self) -> Done:
+        """Everything is made, nothing is open yet. What is raised here ends the start (or refuses a reload), with its
+        text as the reason. May not wait for anything but what is ready."""
+        return None
+
+    def on_user_reload(self) -> Done:
+        """SIGUSR1 came: read again whatever is yours."""
+        return None
 
     def on_start(self, core: Core) -> Done:
         """All listeners are up. ``core`` has all that the proxy core works with: bindings, flows, log, ..."""
@@ -57,7 +84,10 @@ class Hooks:
         return None
 
     def on_request(self, arrival: Arrival) -> Done:
-        """A request is to be proxied; ``arrival.request`` may be changed. Not called for REGISTER, CANCEL and ACK."""
+        """A request is to be proxied; ``arrival.request`` may be changed, answered (`Core.reply`) or routed (`Proxy`).
+
+        What is neither goes its usual way. Not called for CANCEL and ACK, and for REGISTER only at an edge.
+        """
         return None
 
     def on_register(self, arrival: Arrival) -> Done:

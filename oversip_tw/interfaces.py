@@ -202,6 +202,9 @@ class Lookups(Protocol):
     async def a(self, name: str) -> Sequence[str]: ...
     async def aaaa(self, name: str) -> Sequence[str]: ...
 
+    def good_for(self, kind: str, name: str) -> float:
+        """For how many seconds what is known need not be asked again. ``kind``: "naptr", "srv", "a" or "aaaa"."""
+
 
 class LookupFailed(Exception):
     """No name server answered in time, or it answered SERVFAIL."""

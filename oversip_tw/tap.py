@@ -29,7 +29,8 @@ def makeService(options: Options) -> Server:
     except config.ConfigError as error:
         raise SystemExit("\n".join(error.lines())) from None
     sys.excepthook = _one_line
-    return Server(settings, monotonic(reactor))
+    file = options["config"]
+    return Server(settings, monotonic(reactor), reread=(lambda: config.load(file)) if file else None)
 
 
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -273,7 +273,10 @@ class FakeConnector:
 
 
 class FakeLookups:
-    """DNS out of dictionaries, by lower-case name; a name in ``broken`` fails, every question is kept in ``asked``."""
+    """DNS out of dictionaries, by lower-case name; a name in ``broken`` fails, every question is kept in ``asked``.
+
+    Answers are good for ``ttl`` seconds, those to a question in ``ttls`` for as long as it says there.
+    """
 
     def __init__(
         self,
@@ -282,6 +285,7 @@ class FakeLookups:
         a: dict[str, list[str]] | None = None,
         aaaa: dict[str, list[str]] | None = None,
         broken: Iterable[str] = (),
+        ttl: float = 60.0,
     ) -> None:
         self.naptr_records = naptr or {}
         self.srv_records = srv or {}
@@ -289,6 +293,8 @@ class FakeLookups:
         self.aaaa_records = aaaa or {}
         self.broken = {name.lower() for name in broken}
         self.asked: list[tuple[str, str]] = []
+        self.ttl = ttl
+        self.ttls: dict[tuple[str, str], float] = {}
 
     def _name(self, kind: str, name: str) -> str:
         name = name.lower().rstrip(".")
@@ -308,6 +314,9 @@ class FakeLookups:
 
     async def aaaa(self, name: str) -> Sequence[str]:
         return self.aaaa_records.get(self._name("aaaa", name), [])
+
+    def good_for(self, kind: str, name: str) -> float:
+        return self.ttls.get((kind, name.lower().rstrip(".")), self.ttl)
 
 
 class MemoryLog:

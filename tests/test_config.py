@@ -170,6 +170,18 @@ class Bad(unittest.SynchronousTestCase):
             ["x: edge: core_expires must be at least twice client_expires"],
         )
 
+    def test_circles(self) -> None:
+        """A next hop that is this very server, as far as the file tells."""
+        listen = '[[listen]]\ntransport = "tcp"\naddress = "127.0.0.1"\nport = 5070\n'
+        self.assertEqual(
+            mistakes(f'{listen}[edge]\ncore = ["sip:127.0.0.1", "sip:127.0.0.1:5070;transport=tcp"]'),
+            ["x: edge.core[2]: sip:127.0.0.1:5070;transport=tcp is one of our own listeners"],
+        )
+        self.assertEqual(
+            mistakes(f'{listen}[[route]]\ndomains = "a.test"\nnext_hop = "sip:127.0.0.1:5070"'),
+            ["x: route[1].next_hop: sip:127.0.0.1:5070 is one of our own listeners"],
+        )
+
     def test_edge_without_listeners(self) -> None:
         """The shortest edge is reached from outside, and has no domain of its own."""
         loaded = config.loads('[edge]\ncore = "sip:pbx.test"')

@@ -18,10 +18,12 @@ FLOORS = (
     ("outbound", "auth", "resolve"),
     ("registrar",),
     ("proxy",),
+    ("edge",),
     ("hooks",),
+    ("logic",),
     ("server",),
     ("transport", "store", "web"),
-    ("config", "testing"),
+    ("config", "migration", "testing"),
     ("service",),
     ("cli",),
     ("tap", "demo", "__main__"),
@@ -36,6 +38,7 @@ SHARED = {"interfaces": {"sip"}, "promise": set[str](), "": set[str]()}
 ONLY = {
     "auth": {"server", "service"},
     "config": {"service", "tap", "cli", "demo", "__main__"},
+    "migration": {"cli"},
     "testing": set[str](),
     "demo": set[str](),
 }

@@ -67,7 +67,22 @@ def parser() -> argparse.ArgumentParser:
     )
     bindings.add_argument("user", nargs="?", metavar="NAME@DOMAIN", help="of this user alone")
     bindings.set_defaults(command=_bindings)
+
+    _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
     return top
+
+
+def _import_command(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Write the configuration that an OverSIP (the server in Ruby) had, as one of this server, and list on standard "
+        "error what could not be carried over. Changes nothing in DIR."
+    )
+    command.add_argument("folder", metavar="DIR", help="where oversip.conf and proxies.conf are: /etc/oversip")
+    command.add_argument("-o", "--output", metavar="FILE", help="a new file to write (default: standard output)")
+    command.add_argument(
+        "--core", action="append", default=[], metavar="URI", help="the SIP core behind the server; may be repeated"
+    )
+    command.set_defaults(command=_import)
 
 
 def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -99,7 +114,7 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
 def _run(options: argparse.Namespace) -> int:
     from oversip_tw.cli.run import run
 
-    return run(read(options))
+    return run(read(options), reread=(lambda: read(options)) if options.config else None)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -137,6 +152,12 @@ def _bindings(options: argparse.Namespace) -> int:
     from oversip_tw.cli.bindings import bindings
 
     return bindings(read(options), options.user)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.import_oversip import import_oversip
+
+    return import_oversip(options.folder, options.output, options.core)
 
 
 def read(options: argparse.Namespace) -> config.Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from oversip_tw.cli.failure import Failure
@@ -10,8 +11,12 @@ from oversip_tw.config import Config
 from oversip_tw.service import Server, StartUpError, logs, monotonic
 
 
-def run(settings: Config, announcement: str = "", reactor: Any = None) -> int:
+def run(
+    settings: Config, announcement: str = "", reactor: Any = None, reread: Callable[[], Config] | None = None
+) -> int:
     """Serve until SIGTERM, SIGINT or `reactor.stop`; print ``announcement`` once every listener is open.
+
+    ``reread`` reads the configuration again, for SIGHUP.
 
     Raises Failure when the server cannot be started.
     """
@@ -20,7 +25,7 @@ def run(settings: Config, announcement: str = "", reactor: Any = None) -> int:
 
         reactor = default
     logs.to_stream(sys.stderr, settings.log.level)
-    server = Server(settings, monotonic(reactor))
+    server = Server(settings, monotonic(reactor), reread=reread)
     try:
         server.startService()
     except StartUpError as error:

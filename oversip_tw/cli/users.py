@@ -33,6 +33,8 @@ def database(settings: Config) -> Iterator[sqlite3.Connection]:
 def split(settings: Config, user: str) -> tuple[str, str]:
     """Name and domain of NAME@DOMAIN, or of a bare NAME. Raises Failure for a domain that is not ours."""
     name, at, domain = user.removeprefix("sip:").rpartition("@")
+    if settings.edge is not None:
+        raise Failure("this is an edge: its users are those of its core")
     if not at:
         name, domain = domain, settings.domains[0]
     domain = domain.removeprefix("[").removesuffix("]")  # an IPv6 address, written as in a URI

@@ -98,7 +98,7 @@ class Profile:
     down_for: Span = field(
         default=30.0,
         metadata=about(
-            "How long a target that was found dead is passed over: it refused the connection, or it did not even answer "
+            "How long a target that was found dead is passed over: it refused the connection, or did not answer even "
             "an OPTIONS of ours. 0: it is tried every time."
         ),
     )

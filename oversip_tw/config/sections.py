@@ -28,6 +28,7 @@ from oversip_tw.config.values import (
     Seconds,
     Span,
     WholeSeconds,
+    host_and_port,
 )
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
@@ -186,7 +187,7 @@ class Config:
     admin: Admin = field(factory=Admin)
 
     def __attrs_post_init__(self) -> None:
-        wrong = [*self._same_places(), *self._closed_to_all(), *self._wrong_routes()]
+        wrong = [*self._same_places(), *self._closed_to_all(), *self._wrong_routes(), *self._circles()]
         if wrong:
             raise Wrong(*wrong)
 
@@ -213,6 +214,16 @@ class Config:
                     f'listen[{number}].proxy_protocol: no [[trusted]] with role "proxy" is for transport '
                     f'"{listen.transport}" (ws and wss have to be named)'
                 )
+
+    def _circles(self) -> Iterator[str]:
+        """Next hops that are this very server, as far as the file tells."""
+        places = {(listen.address, listen.bound_port) for listen in self.listen}
+        hops = [(f"route[{number}].next_hop", route.next_hop) for number, route in enumerate(self.route, 1)]
+        if self.edge is not None:
+            hops += [(f"edge.core[{number}]", core) for number, core in enumerate(self.edge.core, 1)]
+        for path, hop in hops:
+            if host_and_port(hop) in places:
+                yield f"{path}: {hop} is one of our own listeners"
 
     def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]

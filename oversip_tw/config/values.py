@@ -178,6 +178,17 @@ def _sip_uri(text: str) -> str | None:
     return text if scheme else f"sip:{text}"
 
 
+def host_and_port(uri: str) -> tuple[str, int]:
+    """Where a `SipUri` leads, its port written out; IPv6 without brackets."""
+    scheme, _, rest = uri.partition(":")
+    place, *params = rest.lower().split(";")
+    secure = scheme.lower() == "sips" or "transport=tls" in params
+    match = _HOST_PORT.fullmatch(place)
+    if match is None:  # an IPv6 address without brackets
+        return place, 5061 if secure else 5060
+    return match["host"].strip("[]"), int(match["port"] or (5061 if secure else 5060))
+
+
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
     return lambda text: text if pattern.fullmatch(text) else None
 

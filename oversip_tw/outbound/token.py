@@ -1,4 +1,5 @@
-"""Signed flow tokens (RFC 5626 §5.2): the user part by which our own Path and Record-Route find a flow again.
+"""Signed flow tokens (RFC 5626 §5.2): the user part by which our own Path and Record-Route find a flow again, and the
+one of a Contact of ours, which names a binding and no flow.
 
 A token reads ``ov`` PURPOSE PAYLOAD MAC, all of it characters that a SIP user part may hold unescaped. PAYLOAD is
 base64url without padding of node id, flow id and binding key. MAC is HMAC-SHA-256 cut to 96 bits, over the *text* so
@@ -31,11 +32,12 @@ MAX_TOKEN_CHARACTERS = 1100
 
 _PATH = b"ovp"
 _RECORD_ROUTE = b"ovr"
+_CONTACT = b"ovc"
 #: base64 as it is, and as it may stand in a URI (RFC 4648 §5)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _BLOCK_OCTETS = 64
-_SHAPE = re.compile(r"ov[pr][A-Za-z0-9_-]{20,}", re.ASCII)
+_SHAPE = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
 
 
 class Purpose(Enum):
@@ -56,6 +58,14 @@ class Token:
     flow_id: bytes
     #: what finds the binding when the flow is gone; b"" = no carry-over and no wait
     binding_key: bytes
+
+
+@dataclass(slots=True)
+class Sealed:
+    """What a verified Contact token says, never to be changed: whose it is, and the URI that it stands for."""
+
+    binding_key: bytes
+    contact: str
 
 
 class BadToken(SIPError):
@@ -101,12 +111,26 @@ class Tokens:
         """The token for a Record-Route put into the request with that Call-ID and From tag; opens that dialog only."""
         return self._sign(_RECORD_ROUTE, flow_id, binding_key, _dialog(call_id, from_tag))
 
+    def contact(self, binding_key: bytes, contact: str) -> str:
+        """The token for a Contact of ours that stands for ``contact``: the same for the same binding, always."""
+        text = contact.encode("utf-8", "surrogateescape")
+        return self._written(_CONTACT, b"%c%b%b" % (len(binding_key), binding_key, text), b"")
+
     def read_path(self, text: str) -> Token:
         """What a Path token says. Raises `BadToken`."""
         octets = _octets(text, _PATH)
         if not self._signed(octets, b""):
             raise BadToken
         return _token(Purpose.PATH, octets)
+
+    def read_contact(self, text: str) -> Sealed:
+        """What a Contact token says. Raises `BadToken`."""
+        octets = _octets(text, _CONTACT)
+        if not self._signed(octets, b""):
+            raise BadToken
+        fields = _fields(octets)
+        end = 1 + fields[0]
+        return Sealed(fields[1:end], fields[end:].decode("utf-8", "surrogateescape"))
 
     def _read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
         octets = _octets(text, _RECORD_ROUTE)
@@ -119,7 +143,9 @@ class Tokens:
     def _sign(self, prefix: bytes, flow_id: bytes, binding_key: bytes, context: bytes) -> str:
         if len(flow_id) > MAX_FIELD_OCTETS or len(binding_key) > MAX_FIELD_OCTETS:
             raise ValueError("a flow id or binding key is 255 octets at most")
-        fields = b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key)
+        return self._written(prefix, b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key), context)
+
+    def _written(self, prefix: bytes, fields: bytes, context: bytes) -> str:
         signed = prefix + binascii.b2a_base64(fields, newline=False).translate(_TO_URL).rstrip(b"=")
         return (signed + self._macs[0].of(signed + context)).decode("ascii")
 
@@ -172,13 +198,21 @@ class _Mac:
 
 def _token(purpose: Purpose, octets: bytes) -> Token:
     """What a verified token says. Only a key that signs other things too could make this fail."""
-    encoded = octets[3:-MAC_CHARACTERS]
+    fields = _fields(octets)
     try:
-        fields = binascii.a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
         flow = 1 + fields[0]
         key = flow + 1 + fields[flow]
         if key > len(fields):
             raise BadToken
         return Token(purpose, fields[1:flow].decode(), fields[flow + 1 : key], fields[key:])
-    except (binascii.Error, IndexError, UnicodeDecodeError):
+    except (IndexError, UnicodeDecodeError):
+        raise BadToken from None
+
+
+def _fields(octets: bytes) -> bytes:
+    """What stands between purpose and signature."""
+    encoded = octets[3:-MAC_CHARACTERS]
+    try:
+        return binascii.a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+    except binascii.Error:
         raise BadToken from None

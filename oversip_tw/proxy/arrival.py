@@ -28,6 +28,10 @@ class Arrival:
     client: bool
     #: it belongs to a dialog, by its To tag
     in_dialog: bool
+    #: the source is what stands behind this edge, or another node
+    core: bool = False
+    #: it is a request of our own: below our Via there is no other
+    ours: bool = False
     #: the octets that it came as
     size: int = 0
     #: how many Routes of ours were taken off the top, and the token in each (None: it bore none)
@@ -35,3 +39,17 @@ class Arrival:
     #: the AoR that credentials or the handshake proved
     user: str | None = None
     transaction: ServerTransaction | None = None
+    #: the Max-Breadth to share out (RFC 5393 §5.3.3)
+    breadth: int = 1
+    #: From and To as they came, where user code may have changed them: answers show these
+    original: tuple[str, str] | None = None
+    #: user code has answered it, or routed it so many times
+    answered: bool = False
+    routed: int = 0
+    #: the caller cancelled or is gone
+    over: bool = False
+
+    @property
+    def handled(self) -> bool:
+        """User code has decided what becomes of it."""
+        return self.answered or self.routed > 0

@@ -16,16 +16,21 @@ _NOBODY_THERE = (408, 430, 480, 481, 482)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a branch ended: with a response, or (None) with a status and headers of our own."""
+    """How a branch ended: with a response, or (None) with a status, headers and reason phrase of our own.
+
+    ``code`` says in one word why, for user code (`oversip_tw.sip.codes`).
+    """
 
     status: int
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    code: str = ""
 
     @staticmethod
     def of(error: SIPError) -> Outcome:
         """The branch could not be sent."""
-        return Outcome(error.status, None, error.headers)
+        return Outcome(error.status, None, error.headers, error.reason, error.code)
 
 
 def best(outcomes: Sequence[Outcome]) -> Outcome:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow, Running, Target
 from oversip_tw.outbound.waiting import Held
+from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
+from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
@@ -23,6 +26,16 @@ _FLOW_FAILED = (408, 430)
 #: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
 ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
 
+#: seconds between the CANCEL of Timer C and our 408: a 2xx that crosses the CANCEL still counts
+_CROSSING = 0.5
+
+_FLOW_GONE = Outcome(430, code=codes.FLOW_FAILED)
+_NO_ANSWER = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
+_RANG_TOO_LONG = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
+_NOT_CONNECTED = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
+_CORE_NOT_CONNECTED = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
+_WRONG_PEER = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
+
 
 class Branch:
     """A ClientUser. Reports to its context: `provisional`, `success` and, exactly once, `ended`."""
@@ -34,6 +47,7 @@ class Branch:
         "_held",
         "_look_up",
         "_others",
+        "_target",
         "_targets",
         "_timer_c",
         "context",
@@ -54,10 +68,23 @@ class Branch:
         self._calling = False
         self._others = list(way.others)
         self._targets: list[Target] = []
+        #: the next hop that is being tried; None on the flow of a client
+        self._target: Target | None = None
         self._look_up: Running | None = None
         self._held: Held | None = None
         self._timer_c: Timer | None = None
         self._failover_timer: Timer | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """How long what is waited for on this way."""
+        core, way = self.context.core, self.way
+        if way.profile is not None:
+            return way.profile
+        if way.flow_id:
+            return core.settings.named("users")
+        known = None if self._target is None else core.profile_of(self._target)
+        return known or core.settings.named("in_dialog" if self.context.in_dialog else "default")
 
     # -- on the way out ---------------------------------------------------------------------------------------------
 
@@ -80,7 +107,7 @@ class Branch:
         elif self.context.in_dialog and self.way.key:
             self._hold()
         else:
-            self._next_flow(Outcome(430))
+            self._next_flow(_FLOW_GONE)
 
     def _hold(self) -> None:
         """The client lost its connection in mid-dialog: give it time to come back."""
@@ -92,7 +119,7 @@ class Branch:
 
     def _nobody_came_back(self) -> None:
         self._held = None
-        self.end(Outcome(430))
+        self.end(_FLOW_GONE)
 
     def _resumed(self, flow: Flow) -> None:
         self._held = None
@@ -126,21 +153,31 @@ class Branch:
         self.end(Outcome(500))
 
     def _try_targets(self, targets: Sequence[Target]) -> None:
-        self._targets = list(targets)
-        self._next_target(Outcome(404))
+        health = self.context.core.health
+        usable = health.usable(targets)
+        self._targets = list(usable)
+        if targets and not usable:
+            refusal = health.refusal(targets[0])
+            refused = refusal and Outcome(refusal[0], reason=refusal[1], code=codes.DESTINATION_BLACKLISTED)
+            wait = str(int(health.back_in(targets)) + 1)
+            self.end(refused or Outcome(503, headers=(("Retry-After", wait),), code=codes.DESTINATION_DOWN))
+        else:
+            self._next_target(Outcome(404, code=codes.NO_DNS_RESOLUTION))
 
     def _next_target(self, otherwise: Outcome) -> None:
         """Try the next target of the look-up (RFC 3263 §4.3), or end with ``otherwise`` when there is none."""
         self.transaction = None
         while self._targets:
-            target = self._targets.pop(0)
+            self._target = target = self._targets.pop(0)
             try:
                 flow = self.context.core.connector.flow_to(target)
             except SIPError as error:
                 otherwise = Outcome.of(error)
                 continue
-            self._send(flow)
-            return
+            refused = self._send(flow)
+            if refused is None:
+                return
+            otherwise = refused
         self.end(otherwise)
 
     def _next_flow(self, otherwise: Outcome) -> None:
@@ -154,25 +191,40 @@ class Branch:
         else:
             self.end(otherwise)
 
-    def _send(self, flow: Flow) -> None:
+    def _send(self, flow: Flow) -> Outcome | None:
+        """Send it by ``flow``. An Outcome: user code wants the next target to be tried, and this if there is none."""
         context = self.context
         core = context.core
+        profile = self.profile
         try:
-            request = core.forwarding.outgoing(context, self.way, flow)
+            request = core.forwarding.outgoing(context, self.way, flow, profile.record_route)
+            if context.watcher is not None:
+                attempt = Attempt(core.health, self._target or Target(flow.transport, *flow.peer), flow, request)
+                context.watcher.targeted(attempt)
+                if attempt.skipped is not None:
+                    return attempt.skipped
         except SIPError as error:
+            self._targets.clear()
             self.end(Outcome.of(error))
-            return
+            return None
         self.flow = flow
+        if self.way.configured and self._target is not None:
+            core.remember_hop(self._target, profile)
         if context.is_invite:
             self._restart_timer_c()
-        profile = self.way.profile or core.settings.profile
-        if (self._targets or (flow.reliable and (context.is_invite or context.in_dialog))) and profile.failover:
-            self._failover_timer = core.wheel.after(profile.failover, self._no_sign_of_life)
+        if profile.failover and (
+            self._targets
+            or (self._target is not None and profile.down_for)
+            or (flow.reliable and (context.is_invite or context.in_dialog))
+        ):
+            patience = min(profile.failover, profile.timers.b / 3)
+            self._failover_timer = core.wheel.after(patience, self._no_sign_of_life)
         self._calling = True
         transaction = core.transactions.call(request, flow, self, profile.timers, bool(self.way.flow_id))
         if self._calling:
             self._calling = False
             self.transaction = transaction
+        return None
 
     def _is_mine(self, transaction: ClientTransaction) -> bool:
         """Not one that we gave up. It may answer before `call` has returned."""
@@ -191,7 +243,7 @@ class Branch:
             if mine:
                 self._drop_failover_timer()
             return
-        if not self._take_our_via_off(response):
+        if not self._take_our_via_off(response) and not self.context.arrival.ours:
             if mine and status >= 200:
                 self.end(Outcome(502))
         elif 200 <= status < 300 and self.context.is_invite:
@@ -231,8 +283,8 @@ class Branch:
     def _final(self, response: Response) -> None:
         outcome = Outcome(response.status, response)
         if self._expired:
-            self.end(Outcome(408))
-        elif response.status == 503 and self._targets:
+            self.end(_RANG_TOO_LONG)
+        elif response.status == 503 and self._targets and self.profile.failover_on_503:
             self._drop_failover_timer()
             self._next_target(outcome)
         elif response.status in _FLOW_FAILED and self._others:
@@ -247,9 +299,9 @@ class Branch:
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
         elif self._targets:
-            self._next_target(Outcome(408))
+            self._next_target(_NO_ANSWER)
         else:
-            self._next_flow(Outcome(408))
+            self._next_flow(_NO_ANSWER)
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The flow is gone, or the next hop cannot be reached."""
@@ -260,12 +312,20 @@ class Branch:
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
         elif not self.way.flow_id:
-            self._next_target(Outcome(503))
+            self._next_target(self._not_reached(reason))
         elif self.context.in_dialog:
             # Sent, unanswered, and the client is gone: it is sent again once that comes back (rules of carry-over).
             self._start_on_flow(self.flow)
         else:
-            self._next_flow(Outcome(430))
+            self._next_flow(_FLOW_GONE)
+
+    def _not_reached(self, reason: str) -> Outcome:
+        """The next hop refused the connection, or nobody is there (ICMP): whoever comes next need not try."""
+        if self.flow is not None and getattr(self.flow, "failure", "") == "tls":
+            return _WRONG_PEER
+        if self._target is not None:
+            self.context.core.health.down(self._target, self.profile.down_for, reason)
+        return _CORE_NOT_CONNECTED if self.way.configured else _NOT_CONNECTED
 
     # -- ending -----------------------------------------------------------------------------------------------------
 
@@ -299,6 +359,9 @@ class Branch:
         self._failover_timer = None
         if self.ended:
             return
+        if self._target is not None:
+            # One request may be odd: whether the target is dead shows an OPTIONS of our own.
+            self.context.core.probes.suspect(self._target, self.profile.down_for)
         if not self._targets:
             if self.flow is not None:
                 self.flow.ping()
@@ -306,20 +369,23 @@ class Branch:
         silent, self.transaction = self.transaction, None
         if silent is not None:
             silent.cancel()
-        self._next_target(Outcome(408))
+        self._next_target(_NO_ANSWER)
 
     def _restart_timer_c(self) -> None:
         if self._timer_c is not None:
             self._timer_c.cancel()
         core = self.context.core
-        self._timer_c = core.wheel.after(core.settings.timer_c, self._rang_too_long)
+        self._timer_c = core.wheel.after(self.profile.timer_c or core.settings.timer_c, self._rang_too_long)
 
     def _rang_too_long(self) -> None:
-        """Timer C (§16.8): CANCEL. The branch ends with what that brings back; a 2xx that crosses it still counts."""
+        """Timer C (§16.8): CANCEL, and 408 a moment later; a 2xx that crosses the CANCEL still counts."""
         self._timer_c = None
         if self.transaction is not None and not self.ended:
             self._expired = True
             self.transaction.cancel()
+            if self.context.watcher is not None:
+                self.context.watcher.rang_too_long()
+            self._timer_c = self.context.core.wheel.after(_CROSSING, lambda: self.end(_RANG_TOO_LONG))
 
     def _drop_failover_timer(self) -> None:
         if self._failover_timer is not None:

@@ -11,8 +11,11 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
 from oversip_tw.proxy.branch import ELSEWHERE, Branch
 from oversip_tw.proxy.forwarding import drop_identities
+from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
+from oversip_tw.sip import codes
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.non_invite_server import NonInviteServerTransaction
 from oversip_tw.transaction.server import ServerTransaction
@@ -42,6 +45,7 @@ class ResponseContext:
         "record_route",
         "request",
         "transaction",
+        "watcher",
     )
 
     def __init__(
@@ -51,8 +55,9 @@ class ResponseContext:
         transaction: ServerTransaction,
         groups: Sequence[Sequence[Way]],
         caller_key: bytes = b"",
+        watcher: Watcher | None = None,
     ) -> None:
-        """``caller_key``: the binding key of the caller, b"" if it has none."""
+        """``caller_key``: the binding key of the caller, b"" if it has none. ``watcher`` hears of everything first."""
         self.core = core
         self.transaction = transaction
         self.arrival = arrival
@@ -61,6 +66,7 @@ class ResponseContext:
         self.in_dialog = arrival.in_dialog
         self.record_route = wants_record_route(self.request)
         self.caller_key = caller_key
+        self.watcher = watcher
         self.breadth = 0
         self.cancelled_by_caller = False
         self.finished = False
@@ -119,7 +125,10 @@ class ResponseContext:
         if not self.finished:
             if branch.way.flow_id:
                 drop_identities(response)
-            self._forward(response)
+            if self.watcher is None:
+                self._forward(response)
+            else:
+                self.watcher.provisional(response, lambda: self._forward(response))
 
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
@@ -129,7 +138,10 @@ class ResponseContext:
             self.core.calls.answered(self.request, response)
         if branch.way.flow_id:
             drop_identities(response)
-        self._forward(response)
+        if self.watcher is None:
+            self._forward(response)
+        else:
+            self.watcher.success(response, lambda: self._forward(response))
         branch.end(Outcome(response.status, response))
         if first:
             self._cancel_all(ELSEWHERE)
@@ -159,11 +171,11 @@ class ResponseContext:
         """What may be said of an answer beyond the hop it came from."""
         status, response = outcome.status, outcome.response
         if status == 430 and not self.arrival.trusted:
-            return Outcome(480)
+            return Outcome(480, code=codes.FLOW_FAILED)
         if response is None:
             return outcome
         if status == 503:
-            return Outcome(500)
+            return Outcome(500, code=codes.UNAVAILABLE)
         if branch.way.flow_id:
             if status in (401, 407):
                 return Outcome(403)  # a client does not challenge for credentials of ours (A16)
@@ -176,6 +188,8 @@ class ResponseContext:
         """The caller gave up (§16.10); why goes along (RFC 3326)."""
         self.cancelled_by_caller = True
         self._groups.clear()
+        if self.watcher is not None:
+            self.watcher.cancelled()
         self._cancel_all([("Reason", reason) for reason in cancel.get_all("Reason")])
 
     def failed(self, transaction: ServerTransaction) -> None:
@@ -194,16 +208,23 @@ class ResponseContext:
 
     def _finish(self, outcome: Outcome) -> None:
         self.finished = True
-        if self.is_invite:
+        self._let_go()
+        if outcome.response is not None:
+            add_challenges(outcome.response, self._outcomes)
+        if self.watcher is None or self.cancelled_by_caller:
+            self._conclude(outcome)
+        else:
+            self.watcher.ended(outcome, lambda: self._conclude(outcome))
+
+    def _conclude(self, outcome: Outcome) -> None:
+        """Nobody wants to try anything else."""
+        if self.is_invite and not 200 <= outcome.status < 300:
             how = "the loss of the caller's connection" if self._caller_gone else str(outcome.status)
             self.core.calls.refused(self.request, how)
-        self._let_go()
-        response = outcome.response
-        if response is None:
+        if outcome.response is None:
             self._answer_ourselves(outcome)
-            return
-        add_challenges(response, self._outcomes)
-        self._forward(response)
+        else:
+            self._forward(outcome.response)
 
     def _let_go(self) -> None:
         """Forget the branches once all have ended, so that no cycle is left for the collector."""
@@ -215,9 +236,11 @@ class ResponseContext:
         if status == 408 and isinstance(transaction, NonInviteServerTransaction):
             transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
             return
-        headers = [("Retry-After", "5")] if status == 503 else outcome.headers
-        transaction.respond(self.request.response(status, to_tag=self.core.new_id(), headers=headers))
+        response = self.request.response(status, outcome.reason, self.core.new_id(), outcome.headers)
+        restore(response, self.request, self.arrival.original)
+        transaction.respond(response)
 
     def _forward(self, response: Response) -> None:
         if not self._caller_gone:
+            restore(response, self.request, self.arrival.original)
             self.core.respond(self.transaction, response, self.request)

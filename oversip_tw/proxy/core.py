@@ -14,11 +14,15 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.context import ResponseContext
 from oversip_tw.proxy.forwarding import Forwarding
+from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
-from oversip_tw.proxy.settings import Settings
+from oversip_tw.proxy.settings import Profile, Settings
+from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.location import Location
+from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError, trail
@@ -27,6 +31,11 @@ from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.server import ServerTransaction
 from oversip_tw.transaction.table import Transactions
 from oversip_tw.transaction.wheel import TimerWheel
+
+Headers = Sequence[tuple[str, str]]
+
+#: configured next hops that are remembered
+MOST_HOPS = 1000
 
 #: octets that a Via of ours may have, and with it two Record-Routes
 _VIA, _ALL_OURS = 120, 400
@@ -54,12 +63,26 @@ class Core:
     trusts: Callable[[Target], bool]
     #: there is a user of that AoR
     knows: Callable[[str], Awaitable[bool]]
+    #: which next hops are known to be dead
+    health: Health
+    #: calls user code and waits for it, for a bounded time
+    run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]]
     #: sees every response before it is passed on; None where nobody wants to
     on_response: Callable[[Response, Request, ServerTransaction], None] | None = None
+    #: configured next hops by transport, address and port, as they were last reached: within a dialog they are known
+    #: by their address alone, and are to be treated, and to prove themselves, as before
+    hops: dict[tuple[str, str, int], tuple[Target, Profile]] = field(default_factory=dict)
     forwarding: Forwarding = field(init=False)
+    probes: Probes = field(init=False)
 
     def __post_init__(self) -> None:
         self.forwarding = Forwarding(self.settings, RecordRoutes(self.tokens), self.new_id)
+        self.probes = Probes(self)
+
+    def use(self, settings: Settings) -> None:
+        """Work by other ``settings`` from now on; what is under way goes on as it began."""
+        self.settings = settings
+        self.forwarding.use(settings)
 
     def relay(
         self,
@@ -68,9 +91,10 @@ class Core:
         groups: Sequence[Sequence[Way]],
         breadth: int,
         caller_key: bytes = b"",
+        watcher: Watcher | None = None,
     ) -> None:
-        """Send ``arrival``'s request on its ways; its server ``transaction`` hears of the answers."""
-        context = ResponseContext(self, arrival, transaction, groups, caller_key)
+        """Send ``arrival``'s request on its ways; ``watcher``, then its server ``transaction`` hear of the answers."""
+        context = ResponseContext(self, arrival, transaction, groups, caller_key, watcher)
         transaction.user = context
         context.start(breadth)
 
@@ -88,19 +112,52 @@ class Core:
         """`targets_of` where nobody has to be asked; None: somebody has to."""
         if way.targets:
             return way.targets
-        uri = _next_hop(way, arrival.request)
+        hops = way.next_hops or (_next_hop(way, arrival.request),)
         profile = way.profile or self.settings.profile
         secure = way.uri.secure or arrival.request.uri.secure
-        targets = self.resolver.resolve_address(uri, _size(arrival), secure, profile.resolve)
-        return None if targets is None else self._in_bounds(targets, way)
+        found: list[Target] = []
+        for uri in hops:
+            targets = self.resolver.resolve_address(uri, _size(arrival), secure, profile.resolve)
+            if targets is None:
+                return None
+            found += targets
+        return self._in_bounds(self._as_known(found), way)
 
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
         """Where ``way`` leads, by RFC 3263. Raises SIPError; 403 for an address that is out of bounds (R5)."""
-        uri = _next_hop(way, arrival.request)
         profile = way.profile or self.settings.profile
         secure = way.uri.secure or arrival.request.uri.secure
-        targets = await self.resolver.resolve(uri, _size(arrival), secure, profile.resolve)
-        return self._in_bounds(targets, way)
+        found: list[Target] = []
+        failed: SIPError | None = None
+        for uri in way.next_hops or (_next_hop(way, arrival.request),):
+            try:
+                found += await self.resolver.resolve(uri, _size(arrival), secure, profile.resolve)
+            except SIPError as error:
+                failed = error  # another one may do
+        if failed is not None and not found:
+            raise failed
+        return self._in_bounds(self._as_known(found), way)
+
+    def remember_hop(self, target: Target, profile: Profile) -> None:
+        """``target`` is one of the configuration, and ``profile`` its own."""
+        if len(self.hops) >= MOST_HOPS:
+            self.hops.clear()
+        self.hops[target.transport, target.address, target.port] = (target, profile)
+
+    def profile_of(self, target: Target) -> Profile | None:
+        """The profile of a configured next hop that was reached there."""
+        known = self.hops.get((target.transport, target.address, target.port))
+        return None if known is None else known[1]
+
+    def _as_known(self, targets: list[Target]) -> Sequence[Target]:
+        if not self.hops:
+            return targets
+        return [self._known(target) for target in targets]
+
+    def _known(self, target: Target) -> Target:
+        known = self.hops.get((target.transport, target.address, target.port))
+        # a target with a name of its own was looked up, and has to prove that
+        return target if known is None or target.name not in ("", target.address) else known[0]
 
     def _in_bounds(self, targets: Sequence[Target], way: Way) -> Sequence[Target]:
         allowed = [target for target in targets if self._may_be_sent_to(target, way)]
@@ -124,6 +181,23 @@ class Core:
         else:
             self.on_response(response, request, transaction)
 
+    def reply(
+        self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b""
+    ) -> None:
+        """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE. Nothing happens
+        when it has its final answer, or to an ACK."""
+        arrival.answered = arrival.answered or status >= 200
+        transaction, request = arrival.transaction, arrival.request
+        if transaction is None or transaction.final_sent or arrival.over:
+            return
+        if request.method == "INVITE" and status >= 300:
+            self.calls.refused(request, str(status))
+        response = request.response(status, reason, self.new_id(), headers)
+        if body:
+            response.body = body
+        restore(response, request, arrival.original)
+        transaction.respond(response)
+
     def unexpected(self, error: BaseException) -> None:
         """A defect of ours or of user code: one line, and everybody else goes on."""
         self.log.error("unexpected: {error!r} at {trail}", error=error, trail=trail(error))
@@ -146,8 +220,6 @@ def _size(arrival: Arrival) -> int:
 
 def _next_hop(way: Way, request: Request) -> Uri:
     """What RFC 3263 is asked for (§16.6 step 7)."""
-    if way.next_hop is not None:
-        return way.next_hop
     if way.path:
         return NameAddr.parse(way.path[0]).uri
     if request.has("Route"):

@@ -102,7 +102,7 @@ class Destinations:
         settings = self._core.settings
         for hop in settings.next_hops:
             if uri.host in hop.domains or "*" in hop.domains:
-                return Way(uri, next_hop=hop.uri, profile=hop.profile, named_by_us=True, loop_hash=hash_)
+                return hop.way(uri, hash_)
         if settings.outbound == "open":
             return Way(uri, loop_hash=hash_)
         raise SIPError(403, "Foreign Domain")

@@ -44,18 +44,27 @@ def wants_privacy(request: Request) -> bool:
     return any("id" in privacy.lower().replace(" ", "").split(";") for privacy in request.get_all("Privacy"))
 
 
+def _may_be_recorded(request: Request) -> bool:
+    return request.method != "REGISTER"  # RFC 3261 §16.6 step 4 leaves it out; that is what Path is for
+
+
 class Forwarding:
     """Makes of a request the copy that leaves on one branch."""
 
     def __init__(self, settings: Settings, record_routes: RecordRoutes, new_id: NewId) -> None:
-        self._max_forwards = settings.max_forwards
+        self.use(settings)
         self._record_routes = record_routes
         self._new_id = new_id
         #: our Via on each listener, without parameters
         self._vias: dict[tuple[str, str], Via] = {}
 
-    def outgoing(self, context: ResponseContext, way: Way, flow: Flow) -> Request:
-        """``context``'s request as it leaves on ``way`` by ``flow``.
+    def use(self, settings: Settings) -> None:
+        """Work by other ``settings`` from now on."""
+        self._max_forwards = settings.max_forwards
+        self._cap = settings.max_forwards_cap
+
+    def outgoing(self, context: ResponseContext, way: Way, flow: Flow, record_route: str = "dialogs") -> Request:
+        """``context``'s request as it leaves on ``way`` by ``flow``; ``record_route`` as `Profile.record_route`.
 
         Raises SIPError 480 when the request asks for a secure way to the end and this one is none (RFC 5630 §5.3).
         """
@@ -65,13 +74,14 @@ class Forwarding:
         if (context.request.uri.secure or way.uri.secure) and not flow.secure:
             raise SIPError(480, headers=[("Warning", '380 oversip "SIPS Not Allowed"')])
         forwards = request.max_forwards
-        request.max_forwards = self._max_forwards if forwards is None else max(0, forwards - 1 - way.hops)
+        forwards = self._max_forwards if forwards is None else max(0, forwards - 1 - way.hops)
+        request.max_forwards = min(forwards, self._cap) if self._cap else forwards
         self.put_routes(request, way.path)
         if request.has("P-Asserted-Identity") and wants_privacy(request) and not context.leads_to_trusted(way, flow):
             request.remove("P-Asserted-Identity")
         if not context.in_dialog:
             request.set("Max-Breadth", str(context.breadth_of_a_branch))
-        if context.record_route:
+        if context.record_route if record_route == "dialogs" else record_route == "all" and _may_be_recorded(request):
             came_by = context.arrival.flow
             self._record_routes.write(
                 request, came_by, context.caller_key, flow, way.key, context.arrival.client, bool(way.flow_id)

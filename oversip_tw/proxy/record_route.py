@@ -21,8 +21,10 @@ def wants_record_route(request: Request) -> bool:
     return (request.method in DIALOG_FORMING and request.to_tag is None) or request.method == "NOTIFY"
 
 
-def own_uri(flow: Flow, token: str, scheme: str = "sip") -> str:
-    """Our address on the side of ``flow``, with a flow token as user part, as a Route value."""
+def own_uri(flow: Flow, token: str = "", scheme: str = "sip") -> str:
+    """Our address on the side of ``flow``, with a flow token (if any) as user part, as a Route value."""
+    if not token:
+        return f"<{scheme}:{flow.listener.sent_by};transport={_URI_TRANSPORT[flow.transport]};lr>"
     if scheme == "sips":
         # RFC 5630 §3.1.3: the scheme says TLS, the parameter what is beneath it.
         return f"<sips:{token}@{flow.listener.sent_by};transport={_BENEATH_TLS.get(flow.transport, flow.transport)};lr>"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from oversip_tw.proxy.way import Way
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -11,21 +13,35 @@ from oversip_tw.transaction.timers import Timers
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How next hops are found, and how long they are waited for."""
+    """How next hops are found, how long they are waited for, and what is written for them. Times are seconds."""
 
     resolve: resolve.Settings = field(default_factory=resolve.Settings)
     timers: Timers = field(default_factory=Timers)
     #: seconds to go on with one target that gives no sign of life while another one is at hand; 0 = Timer B or F
     failover: float = 4.0
+    #: a 503 of one target makes the next one be tried
+    failover_on_503: bool = True
+    #: Timer C; None: as `Settings.timer_c`
+    timer_c: float | None = None
+    #: how long a target that was found dead is passed over; 0: it is tried every time
+    down_for: float = 30.0
+    #: which requests get our Record-Route: "dialogs", those that open one; "all"; "none"
+    record_route: str = "dialogs"
 
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Requests for ``domains`` (lower-case; "*" means every foreign one) go to ``uri``."""
+    """Requests for ``domains`` (lower-case; "*" is every foreign one) go to the first of ``uris`` that works."""
 
     domains: frozenset[str]
-    uri: Uri
+    uris: tuple[Uri, ...]
     profile: Profile = field(default_factory=Profile)
+
+    def way(self, uri: Uri, loop_hash: str = "") -> Way:
+        """The way there of a request that leaves with ``uri`` as Request-URI."""
+        return Way(
+            uri, next_hops=self.uris, profile=self.profile, named_by_us=True, configured=True, loop_hash=loop_hash
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +61,15 @@ class Settings:
     max_breadth: int = 60
     #: Timer C: how long an INVITE may ring after the last provisional answer (§16.6 step 11)
     timer_c: float = 181.0
-    #: of clients' flows, and of next hops that no `NextHop` names
+    #: Max-Forwards leaves with this at most; 0: no such bound
+    max_forwards_cap: int = 0
+    #: what holds where no other profile is named
     profile: Profile = field(default_factory=Profile)
+    #: further profiles, by name
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    #: an edge: the users are the core's, and callers are known by their From
+    edge: bool = False
+
+    def named(self, name: str) -> Profile:
+        """The profile of that name, else the default one."""
+        return self.profiles.get(name, self.profile)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Target
-from oversip_tw.proxy.settings import Profile
 from oversip_tw.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.settings import Profile
 
 
 @dataclass(slots=True, eq=False)
@@ -21,8 +24,8 @@ class Way:
     key: bytes = b""
     #: further Routes to put on, topmost first: the Path of a binding that came through an edge
     path: tuple[str, ...] = ()
-    #: what RFC 3263 is asked for; None: the topmost Route, else the R-URI
-    next_hop: Uri | None = None
+    #: what RFC 3263 is asked for, one after another; none: the topmost Route, else the R-URI
+    next_hops: tuple[Uri, ...] = ()
     #: how to find and how long to wait for it; None: as the settings say
     profile: Profile | None = None
     #: targets known beforehand, in place of a look-up
@@ -37,6 +40,8 @@ class Way:
     loop_hash: str = ""
     #: an answer known beforehand, in place of a branch: a loop, a dead flow
     refused: int = 0
+    #: the next hop is one of the configuration: when it fails the answer is 503 with Retry-After
+    configured: bool = False
     #: the next hop was named by our configuration or by a trusted source: no address but our own is out of bounds
     named_by_us: bool = False
     #: addresses that are in bounds beside those of trusted sources

@@ -17,9 +17,15 @@ class Settings:
     naptr: bool = True
     #: ask for SRV records
     srv: bool = True
+    #: look names up at all; False: only addresses are dialled
+    dns: bool = True
+    #: try what NAPTR records offer in the order of ``transports``, whatever order their owner wants
+    own_order: bool = False
     #: try TCP before UDP where the URI leaves the choice to us
     prefer_tcp: bool = False
     #: bytes; longer requests try TCP first where the URI leaves the choice to us (RFC 3261 §18.1.1)
     udp_max: int = 1300
     #: seconds for all look-ups of one URI together
     budget: float = 4.0
+    #: which set of client TLS settings the targets are dialled with (`Target.tls`)
+    tls: str = ""

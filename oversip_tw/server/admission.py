@@ -53,6 +53,7 @@ class Admission:
             unchallenged=trusted and role is not Role.EDGE,
             client=source.accepted and not trusted and not (self._open and self._is_hop_of_strangers(request, source)),
             in_dialog=in_dialog(request),
+            core=role is Role.CORE or role is Role.NODE,
         )
 
     def _is_hop_of_strangers(self, request: Request, source: Flow) -> bool:
@@ -66,6 +67,8 @@ class Admission:
     async def admit_register(self, arrival: Arrival) -> None:
         """Let a REGISTER pass, and note its user. Raises SIPError: 401 or 403."""
         request = arrival.request
+        if self._settings.edge:
+            return  # the core asks who it is
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
             raise SIPError(403, "Foreign Domain")
@@ -81,6 +84,8 @@ class Admission:
     async def admit(self, arrival: Arrival) -> None:
         """Let any other request of somebody who is challenged pass, and note its user. Raises SIPError: 403 or 407."""
         request = arrival.request
+        if self._settings.edge:
+            return
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
         if not anonymous and not self._ours.is_domain(caller.host):

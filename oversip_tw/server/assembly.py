@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
-from oversip_tw.auth.trust import Trust
+from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
+from oversip_tw.edge import edge as edges
+from oversip_tw.edge.settings import Settings as EdgeSettings
+from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Clock, Connector, Flow, Listener, Log, Lookups, NewId, Target
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.outbound.token import Tokens
@@ -24,6 +28,7 @@ from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change
 from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.element import Element
@@ -89,6 +94,8 @@ class Settings:
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
     nonces: nonce.Settings = field(default_factory=nonce.Settings)
     floods: floods.Settings = field(default_factory=floods.Settings)
+    #: the core behind this edge; None: the users are our own
+    edge: EdgeSettings | None = None
     #: log every message, credentials blacked out
     trace: bool = False
 
@@ -102,10 +109,13 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         log.error("unexpected: {error!r} at {trail}", error=error, trail=trail(error))
 
     wheel = TimerWheel(given.clock, failed=failed)
+    hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = _Changes(log, given.flows)
     bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
-    ours = Ours(settings.domains, settings.aliases, given.is_local)
+    # an edge has no users: its domains are names of its own
+    names = settings.aliases + settings.domains if settings.edge else settings.aliases
+    ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
     core = Core(
         settings=settings.proxy,
         ours=ours,
@@ -123,30 +133,70 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         log=log,
         trusts=_Trusts(settings.trust),
         knows=_Knows(given.users),
+        health=Health(given.clock.seconds),
+        run=hooking.run,
     )
     secret = settings.keys[0]
-    return Element(
+    logic, watch = _edge(core, settings, given, changes, waits)
+    element = Element(
         core=core,
         admission=Admission(
             settings.proxy, ours, settings.trust, _authenticator(given, settings, ours), bindings, settings.algorithms
         ),
-        registrar=Registrar(
-            bindings,
-            settings.registrar,
-            given.clock,
-            given.flows,
-            given.new_id,
-            node=settings.node,
-            secret=_derived(secret, b"binding"),
-            on_change=changes.heard,
-            came_back=waits.came_back,
-        ),
+        registrar=_registrar(core, settings, given, changes, waits),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
-        hooking=Hooking(given.hooks, wheel, spawn, log),
+        hooking=hooking,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
         trace=Trace(log) if settings.trace else None,
+        logic=logic,
+        watch=watch,
     )
+    element.use_hooks(given.hooks)
+    return element
+
+
+def _registrar(
+    core: Core, settings: Settings, given: Surroundings, changes: _Changes, waits: waiting.Waiting
+) -> Registrar:
+    return Registrar(
+        core.location,
+        settings.registrar,
+        given.clock,
+        given.flows,
+        given.new_id,
+        node=settings.node,
+        secret=_derived(settings.keys[0], b"binding"),
+        on_change=changes.heard,
+        came_back=waits.came_back,
+    )
+
+
+def _edge(
+    core: Core, settings: Settings, given: Surroundings, changes: _Changes, waits: waiting.Waiting
+) -> tuple[EdgeLogic | None, Watch | None]:
+    """The logic of an edge, and what keeps an eye on its core."""
+    if settings.edge is None:
+        return None, None
+    key = _derived(settings.keys[0], b"binding")
+    edge = edges.Edge(
+        core, settings.edge, edges.Surroundings(given.clock, settings.node, key, waits.came_back, changes.heard)
+    )
+    logic = EdgeLogic()
+    logic.core, logic.edge = core, edge
+
+    def learn(targets: Sequence[Target]) -> None:
+        if not edge.settings.core_sources:
+            settings.trust.learn(source for target in targets for source in core_sources(target))
+
+    return logic, Watch(core, edge, learn)
+
+
+def core_sources(target: Target) -> tuple[TrustedSource, ...]:
+    """From where the core sends that is reached at ``target``: its own UDP port, and any port over TCP and TLS."""
+    networks = (target.address,)
+    udp = TrustedSource(networks, Role.CORE, target.port, frozenset({"udp"}))
+    return udp, TrustedSource(networks, Role.CORE, None, frozenset({"tcp", "tls"}))
 
 
 def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authenticator.Authenticator:

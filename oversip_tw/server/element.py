@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from oversip_tw.auth.floods import Pings
+from oversip_tw.edge.watch import Watch
+from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener, TlsPeer
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
@@ -35,7 +38,10 @@ _FRAMING: dict[str, Framing] = {
 class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
-    __slots__ = ("_dialled", "_intake", "_limits", "_stateless", "_trace", "core", "counters", "hooking", "pings")
+    __slots__ = (
+        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
+        "pings", "watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,8 +53,10 @@ class Element:
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
+        logic: EdgeLogic | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """``trace``: where every message is written; None: nowhere."""
+        """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
         self.hooking = hooking
         self.pings = pings
@@ -56,7 +64,12 @@ class Element:
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
-        self._intake = Intake(core, admission, stateless, pings, Serving(core, registrar, hooking), self.counters)
+        self.logic = logic
+        #: what keeps an eye on the core of an edge; start and stop it
+        self.watch = watch
+        self._serving = Serving(core, registrar, hooking, logic)
+        edge = None if logic is None else logic.edge
+        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails
         self._dialled: set[bytes] = set()
 
@@ -73,6 +86,13 @@ class Element:
     def waiting(self) -> int:
         """Requests that wait for a credential look-up."""
         return self._intake.waiting
+
+    def use_hooks(self, hooks: Hooks) -> None:
+        """Call other hooks from now on; requests that are with the old ones stay there."""
+        hooks.core = self.core
+        hooks.edge = None if self.logic is None else self.logic.edge
+        self.hooking.hooks = hooks
+        self._serving.look_at_hooks()
 
     def listens(self, listener: Listener) -> None:
         """A listener is open: its address is ours."""
@@ -95,6 +115,8 @@ class Element:
         # The bindings first: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
+        if self.logic is not None:
+            self.logic.edge.flow_lost(flow)
         core.transactions.flow_lost(flow, reason, opened)
         if flow.accepted and self.hooking.overrides("on_disconnect"):
             self.hooking.tell(lambda: self.hooking.hooks.on_disconnect(flow))

@@ -7,6 +7,7 @@ server transaction. What is refused before that costs no state.
 from __future__ import annotations
 
 from oversip_tw.auth.floods import Pings
+from oversip_tw.edge.edge import Edge
 from oversip_tw.interfaces import Flow
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
@@ -34,8 +35,8 @@ _ABOUT_US = (
 class Intake:
     """Lets requests in, absorbs them or refuses them."""
 
-    __slots__ = ("_admission", "_core", "_counters", "_own_routes", "_pings", "_serving", "_stateless", "_waiting",
-                 "draining")  # fmt: skip
+    __slots__ = ("_admission", "_core", "_counters", "_edge", "_own_routes", "_pings", "_serving", "_stateless",
+                 "_waiting", "draining")  # fmt: skip
 
     def __init__(
         self,
@@ -45,8 +46,10 @@ class Intake:
         pings: Pings,
         serving: Serving,
         counters: Counters,
+        edge: Edge | None = None,
     ) -> None:
         self._core = core
+        self._edge = edge
         self._admission = admission
         self._stateless = stateless
         self._pings = pings
@@ -79,7 +82,7 @@ class Intake:
                 self._serving.in_dialog(arrival)
             elif request.method == "ACK":
                 if arrival.trusted:
-                    self._serving.dialogs.forward_ack(arrival)
+                    self._serving.forward_ack(arrival)
             else:
                 self._out_of_dialog(arrival)
         except SIPError as error:
@@ -131,7 +134,8 @@ class Intake:
                 raise SIPError(403, "No Route Of Ours")
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
-        refuse_foreign_route(arrival)
+        if self._edge is None or not self._edge.allows_route(arrival):
+            refuse_foreign_route(arrival)
         check_loop(request, self._core.ours.sent_bys)
         work = Work(self._core, arrival)
         task = self._core.spawn(self._let_in(work), self._core.unexpected)

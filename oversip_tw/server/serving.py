@@ -6,11 +6,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from oversip_tw.auth.credentials import strip_credentials
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.destinations import Destinations
 from oversip_tw.proxy.dialogs import Dialogs
 from oversip_tw.proxy.forwarding import drop_identities
+from oversip_tw.proxy.original import remember
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.registrar import Registrar
@@ -24,28 +26,43 @@ from oversip_tw.transaction.server import ServerTransaction
 class Serving:
     """What RFC 3261 calls the transaction user: every request here has a server transaction, ACKs excepted."""
 
-    __slots__ = ("_core", "_destinations", "_hooked", "_hooking", "_registrar", "dialogs")
+    __slots__ = ("_core", "_destinations", "_hooked", "_hooking", "_logic", "_registrar", "dialogs")
 
-    def __init__(self, core: Core, registrar: Registrar, hooking: Hooking) -> None:
+    def __init__(self, core: Core, registrar: Registrar, hooking: Hooking, logic: EdgeLogic | None = None) -> None:
+        """``logic``: what an edge does; None: this is a registrar with its own users."""
         self._core = core
         self._registrar = registrar
         self._hooking = hooking
+        self._logic = logic
         self._destinations = Destinations(core)
         self.dialogs = Dialogs(core)
+        self.look_at_hooks()
+
+    def look_at_hooks(self) -> None:
+        """See which hooks there are; to be called whenever they are other ones."""
         names = ("on_request", "on_register", "on_targets", "on_response")
-        self._hooked = frozenset(name for name in names if hooking.overrides(name))
-        if "on_response" in self._hooked:
-            core.on_response = self._respond_through_hook
+        self._hooked = frozenset(name for name in names if self._hooking.overrides(name))
+        self._core.on_response = self._respond_through_hook if "on_response" in self._hooked else None
 
     def clean(self, arrival: Arrival) -> None:
         """Take off what is for us alone, and what only a trusted hop has a right to say."""
         request = arrival.request
+        if self._logic is not None:
+            self._clean_at_edge(arrival)
+            return
         if request.method == "REGISTER" and "on_register" not in self._hooked:
             return  # nobody but the registrar sees it
         if request.has("Authorization") or request.has("Proxy-Authorization"):
             strip_credentials(request, self._core.ours.domains)
         if not arrival.trusted:
             drop_identities(request)
+
+    def _clean_at_edge(self, arrival: Arrival) -> None:
+        """Credentials are for the core, which asked for them; a Bearer of the core's is nobody else's business."""
+        if not arrival.trusted:
+            drop_identities(arrival.request)
+        elif arrival.request.has("Authorization") or arrival.request.has("Proxy-Authorization"):
+            strip_credentials(arrival.request, ())
 
     # -- in a dialog ------------------------------------------------------------------------------------------------
 
@@ -57,7 +74,7 @@ class Serving:
         request = arrival.request
         self.clean(arrival)
         if request.method == "ACK":
-            self.dialogs.forward_ack(arrival)
+            self.forward_ack(arrival)
             return
         work = Work(self._core, arrival)
         work.serve()
@@ -70,13 +87,39 @@ class Serving:
             self._core.calls.ended(request)
         if "on_request" in self._hooked:
             work.task = self._core.spawn(self._answering(work, self._hook_and_relay(work, way)), self._core.unexpected)
+        elif self._logic is not None:
+            self._core.spawn(self._answering(work, self._decide(arrival)), self._core.unexpected)
         else:
             self._relay_in_dialog(work, way)
 
+    def forward_ack(self, arrival: Arrival) -> None:
+        """Pass on the ACK to a 2xx."""
+        if self._logic is not None:
+            try:
+                self._logic.edge.show_contact(arrival)
+            except SIPError:
+                return  # the phone is gone for good
+        self.dialogs.forward_ack(arrival)
+
     async def _hook_and_relay(self, work: Work, way: Way) -> None:
-        async with self._hooking.turn(work.arrival.request.call_id):
-            await self._hooking.run(lambda: self._hooking.hooks.on_request(work.arrival))
-            self._relay_in_dialog(work, way)
+        arrival = work.arrival
+        async with self._hooking.turn(arrival.request.call_id):
+            await self._ask_hook(arrival)
+            if arrival.handled:
+                return
+            if self._logic is not None:
+                await self._decide(arrival)
+            else:
+                self._relay_in_dialog(work, way)
+
+    async def _ask_hook(self, arrival: Arrival) -> None:
+        remember(arrival)
+        await self._hooking.run(lambda: self._hooking.hooks.on_request(arrival))
+
+    async def _decide(self, arrival: Arrival) -> None:
+        """What an edge does by itself."""
+        assert self._logic is not None
+        self._logic.on_request(arrival)
 
     def _relay_in_dialog(self, work: Work, way: Way) -> None:
         arrival, transaction = work.arrival, work.transaction
@@ -89,7 +132,8 @@ class Serving:
     async def out_of_dialog(self, work: Work, shares: int) -> None:
         """Carry out what was let in; ``shares`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
         request = work.arrival.request
-        if request.method == "REGISTER":
+        work.arrival.breadth = shares
+        if request.method == "REGISTER" and self._logic is None:
             doing = self._hook_and_bind(work) if "on_register" in self._hooked else self._bind(work)
         else:
             if request.method == "INVITE" and request.to_tag is None:
@@ -121,7 +165,12 @@ class Serving:
         arrival, transaction = work.arrival, work.transaction
         assert transaction is not None
         if "on_request" in self._hooked:
-            await self._hooking.run(lambda: self._hooking.hooks.on_request(arrival))
+            await self._ask_hook(arrival)
+            if arrival.handled:
+                return
+        if self._logic is not None:
+            await self._decide(arrival)
+            return
         groups = await self._destinations.find(arrival)
         if "on_targets" in self._hooked:
             await self._hooking.run(lambda: self._hooking.hooks.on_targets(arrival, groups))

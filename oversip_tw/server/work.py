@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oversip_tw.interfaces import Running
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.original import restore
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -43,7 +44,9 @@ class Work:
         if transaction is not None and not self.over:
             if request.method == "INVITE":
                 self._core.calls.refused(request, str(error.status))
-            transaction.respond(request.response(error.status, error.reason, self._core.new_id(), error.headers))
+            response = request.response(error.status, error.reason, self._core.new_id(), error.headers)
+            restore(response, request, self.arrival.original)
+            transaction.respond(response)
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up before anything was sent."""
@@ -58,6 +61,6 @@ class Work:
 
     def stop(self) -> None:
         """Wait no longer."""
-        self.over = True
+        self.over = self.arrival.over = True
         if self.task is not None:
             self.task.cancel()

@@ -16,6 +16,7 @@ from oversip_tw.auth.trust import Role, Trust
 from oversip_tw.config import Config, Listen, Mistake
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
@@ -25,6 +26,7 @@ from oversip_tw.service import settings
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
@@ -38,7 +40,7 @@ from oversip_tw.transport.listeners import Listeners
 from oversip_tw.transport.proxied import IsProxy
 from oversip_tw.transport.route import is_local
 from oversip_tw.transport.stream import Streams
-from oversip_tw.transport.tls import CertificateError, ServerTls
+from oversip_tw.transport.tls import CertificateError
 from oversip_tw.transport.websocket import WebSocketFactory
 from oversip_tw.web import phone_page
 
@@ -68,6 +70,7 @@ class Parts:
     config: Config
     log: Log
     element: Element
+    trust: Trust
     location: MemoryLocation
     store: SqliteStore | None
     users: KnownUsers
@@ -137,8 +140,8 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
-        config, log, element, location, store, users, flows, streams, listeners, connector, lookups, hooks, from_thread,
-        offers, websockets, websocket,
+        config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
+        from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
 
@@ -158,7 +161,7 @@ def _websocket(
         listener,
         reactor,
         settings.websockets(config, listen),
-        phone_page(config.domains[0]) if listen.page else None,
+        phone_page(settings.page_domain(config)) if listen.page else None,
         element.connecting,
         partial(is_proxy, listen.transport),
         streams.connections,
@@ -188,36 +191,18 @@ def _element_settings(
         nonces=settings.nonces(config),
         floods=settings.flood_limits(config),
         trace=config.log.messages,
+        edge=settings.edge(config),
     )
 
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = []
-    for number, listen in enumerate(config.listen, 1):
-        if listen.certificate:
-            spec = settings.listener(listen)
-            try:
-                ServerTls(spec.certificates, clients=spec.clients)
-            except CertificateError as error:
-                key = "authorities" if error.path == listen.authorities else "certificate"
-                found.append(Mistake(f"listen[{number}].{key}", str(error)))
-    for number, profile in enumerate(config.profile, 1):
-        try:
-            ClientTls(settings.client_tls(config)[profile.name])
-        except CertificateError as error:
-            key = "authorities" if error.path == profile.authorities else "certificate"
-            found.append(Mistake(f"profile[{number}].{key}", str(error)))
+    found = certificate_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
         found.append(Mistake("hooks", str(error)))
     return found
-
-
-def client_tls(config: Config) -> dict[str, ClientTls]:
-    """TLS towards next hops, its files read now. Raises CertificateError."""
-    return {name: ClientTls(each) for name, each in settings.client_tls(config).items()}
 
 
 def _client_tls(config: Config) -> dict[str, ClientTls]:
@@ -229,9 +214,17 @@ def _client_tls(config: Config) -> dict[str, ClientTls]:
 
 def _hooks(config: Config) -> Hooks:
     try:
-        return load_hooks(config.hooks) if config.hooks else Hooks()
+        return make_hooks(config)
     except HooksError as error:
         raise StartUpError(str(error)) from None
+
+
+def make_hooks(config: Config, again: bool = False) -> Hooks:
+    """The hooks that ``config`` names. Raises HooksError. ``again``: see `load_hooks`."""
+    made = load_hooks(config.hooks, again) if config.hooks else Hooks()
+    if isinstance(made, EdgeLogic) and config.edge is None:
+        raise HooksError(f"{config.hooks} is the logic of an edge: it needs an [edge] section")
+    return made
 
 
 def _store(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> SqliteStore | None:

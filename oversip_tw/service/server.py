@@ -15,16 +15,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from oversip_tw.config import Config
+from oversip_tw.promise import spawn
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import settings
 from oversip_tw.service.admin import open_admin
 from oversip_tw.service.bridge import deferred
-from oversip_tw.service.build import Parts, StartUpError, build, client_tls
+from oversip_tw.service.build import Parts, StartUpError, build
+from oversip_tw.service.hooks import HooksError, initialise
 from oversip_tw.service.logs import SafeLog
 from oversip_tw.service.process import on_signal, open_more_files, settle_memory
+from oversip_tw.service.reload import Refused, reload
 from oversip_tw.service.watchdog import Watchdog
 from oversip_tw.transport.listener import ListenError
-from oversip_tw.transport.tls import CertificateError
 from oversip_tw.web import is_built
 
 #: seconds between two looks whether the last transaction has ended
@@ -37,9 +39,17 @@ class Server(Service):
     name = "oversip"
     parts: Parts
 
-    def __init__(self, config: Config, reactor: Any, announce: Callable[[], None] | None = None) -> None:
-        """``announce`` is called once every listener is open; by default it writes "ready" to standard error."""
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        announce: Callable[[], None] | None = None,
+        reread: Callable[[], Config] | None = None,
+    ) -> None:
+        """``announce`` is called once every listener is open; by default it writes "ready" to standard error.
+        ``reread`` reads the configuration again, for SIGHUP; None: it came from no file."""
         self._config = config
+        self._reread = reread
         self._reactor = reactor
         self._announce = announce or _say_ready
         self._undo_signals: list[Callable[[], None]] = []
@@ -54,8 +64,9 @@ class Server(Service):
         self._watchdog = Watchdog(self._reactor, log)
         try:
             parts.from_thread.wait(parts.location.load())
+            parts.from_thread.wait(initialise(parts.hooks))
             self._listen()
-        except (StoreFailed, ListenError, StartUpError) as error:
+        except (StoreFailed, ListenError, StartUpError, HooksError) as error:
             parts.lookups.close()
             if parts.store is not None:
                 parts.from_thread.wait(parts.store.close())
@@ -65,6 +76,9 @@ class Server(Service):
         self._watchdog.start()
         if parts.store is not None:
             parts.store.start()
+        if parts.element.watch is not None:
+            parts.element.watch.start()
+        self._undo_signals.append(on_signal(signal.SIGUSR1, lambda: self._reactor.callFromThread(self._user_reload)))
         self._undo_signals.append(on_signal(signal.SIGHUP, lambda: self._reactor.callFromThread(self.reload)))
         parts.element.hooking.tell(lambda: parts.hooks.on_start(parts.element.core))
         self._greet()
@@ -106,22 +120,34 @@ class Server(Service):
         if self._admin is not None:
             place = self._admin.getHost()
             log.info("listening: admin {address} port {port}", address=place.host, port=place.port)
-        if not len(parts.users):
+        if self._config.edge is not None:
+            log.info("edge of {core}", core=", ".join(self._config.edge.core))
+        elif not len(parts.users):
             log.warn(
                 "no users yet: oversip user add NAME@{domain} (with the same -c FILE as here)",
                 domain=self._config.domains[0],
             )
 
+    def _user_reload(self) -> None:
+        hooking = self.parts.element.hooking
+        hooking.tell(hooking.hooks.on_user_reload)
+
     def reload(self) -> None:
-        """SIGHUP: read all certificates again. A bad one is logged and changes nothing; nobody is disconnected."""
+        """SIGHUP: read profiles, routes, trusted peers, the edge, hooks, users and certificates again, all or nothing.
+        What is wrong is logged; nobody is disconnected, and no call ends."""
+        spawn(self._reload(), self.parts.element.core.unexpected)
+
+    async def _reload(self) -> None:
+        log = self.parts.log
         try:
-            towards = client_tls(self._config)
-            self.parts.listeners.reload()
-            self.parts.connector.use_tls(towards)
-        except CertificateError as error:
-            self.parts.log.error("certificates stay as they were: {error}", error=error)
-        else:
-            self.parts.log.info("certificates read again")
+            self._config, waiting = await reload(self.parts, self._config, self._reread)
+        except Refused as refused:
+            for line in refused.lines:
+                log.error("nothing was changed: {line}", line=line)
+            return
+        for name in waiting:
+            log.warn("{name}: what has changed there waits for the next start", name=name)
+        log.info("configuration and certificates read again")
 
     def stopService(self) -> Deferred[None]:
         """End in order: no new work, running transactions finish, connections close (WebSockets: 1001), store last.
@@ -141,7 +167,9 @@ class Server(Service):
         parts.element.draining = True
         await parts.listeners.stop_accepting()
         await self._drain()
-        parts.element.hooking.tell(parts.hooks.on_stop)
+        if parts.element.watch is not None:
+            parts.element.watch.stop()
+        parts.element.hooking.tell(parts.element.hooking.hooks.on_stop)
         await parts.listeners.stop()
         if self._admin is not None:
             await self._admin.stopListening()

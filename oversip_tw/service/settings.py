@@ -5,6 +5,7 @@ from __future__ import annotations
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
+from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import location
@@ -170,10 +171,13 @@ def connections(config: Config) -> int:
 
 def trusted(config: Config) -> list[TrustedSource]:
     """Who is trusted by where it comes from."""
-    return [
+    sources = [
         TrustedSource((each.network,), Role(each.role), each.port, frozenset(each.transports) or None)
         for each in config.trusted
     ]
+    if config.edge is not None and config.edge.core_sources:
+        sources.append(TrustedSource(config.edge.core_sources, Role.CORE))
+    return sources
 
 
 def routing(config: Config) -> proxy.Settings:
@@ -183,18 +187,48 @@ def routing(config: Config) -> proxy.Settings:
         outbound=config.auth.outbound,
         inbound=config.auth.inbound,
         next_hops=tuple(
-            proxy.NextHop(frozenset(route.domains), Uri.parse(route.next_hop), profile(config, route.profile))
+            proxy.NextHop(frozenset(route.domains), (Uri.parse(route.next_hop),), profile(config, route.profile))
             for route in config.route
         ),
         max_breadth=config.limits.max_breadth,
         timer_c=config.timers.timer_c,
         profile=profile(config, None),
+        profiles={each.name: profile(config, each.name) for each in config.profile},
+        max_forwards_cap=0 if config.edge is None else config.edge.max_forwards_cap,
+        edge=config.edge is not None,
     )
+
+
+def edge(config: Config) -> edges.Settings | None:
+    """The core behind this server; None: its users are its own."""
+    given = config.edge
+    if given is None:
+        return None
+    hop = proxy.NextHop(
+        frozenset({"*"}), tuple(Uri.parse(uri) for uri in given.core), profile(config, given.profile or "core")
+    )
+    return edges.Settings(
+        core=hop,
+        core_sources=given.core_sources,
+        return_by=given.return_by,
+        assert_identity=given.assert_identity,
+        client_expires=given.client_expires,
+        core_expires=given.core_expires,
+        probe=given.probe,
+        flow_timer=config.registrar.flow_timer,
+        flow_timer_udp=config.registrar.flow_timer_udp,
+    )
+
+
+def page_domain(config: Config) -> str:
+    """The domain that the phone page proposes: the core's, for whoever logs in through an edge."""
+    return Uri.parse(config.edge.core[0]).host if config.edge is not None else config.domains[0]
 
 
 def profile(config: Config, name: str | None) -> proxy.Profile:
     """The profile of that name; None is the one named "default", which need not be written."""
-    given = next((each for each in config.profile if each.name == (name or "default")), None)
+    named = {each.name: each for each in config.profile}
+    given = named.get(name or "default") or named.get("default")
     times = config.timers
     if given is None:
         return proxy.Profile(resolve.Settings(budget=times.lookup), timers(config))
@@ -207,7 +241,14 @@ def profile(config: Config, name: str | None) -> proxy.Profile:
             prefer_tcp=given.prefer_tcp,
             udp_max=given.udp_max,
             budget=times.lookup,
+            dns=given.dns,
+            own_order=given.own_order,
+            tls=given.name,
         ),
         timers=Timers(t1=times.t1, t2=times.t2, t4=times.t4, b=given.timer_b, f=given.timer_f),
         failover=given.failover,
+        failover_on_503=given.failover_on_503,
+        timer_c=given.timer_c,
+        down_for=given.down_for,
+        record_route=given.record_route,
     )

@@ -15,13 +15,17 @@ class SIPError(Exception):
     """A request cannot be served; ``status``, ``reason`` and ``headers`` are what to answer.
 
     An empty ``reason`` becomes the status's own phrase. Never put received text into it: it goes into a status line.
+    ``code`` says to programs what went wrong, where several causes have one status: a word of `oversip_tw.sip.codes`.
     """
 
-    def __init__(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = (), *, code: str = ""
+    ) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason or phrase(status)
         self.headers = tuple(headers)
+        self.code = code
 
 
 class ParseError(SIPError):

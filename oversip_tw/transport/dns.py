@@ -1,4 +1,4 @@
-"""Look-ups over twisted.names: the hosts file, a small cache, and name servers (`interfaces.Lookups`)."""
+"""Look-ups over twisted.names: the hosts file, what is known, and name servers (`interfaces.Lookups`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.names import client, dns, hosts
+from twisted.names import client, dns
 from twisted.names.error import DNSNameError
 from twisted.python.failure import Failure
-from twisted.python.filepath import FilePath
 
 from oversip_tw.interfaces import LookupFailed, NaptrRecord, SrvRecord
-from oversip_tw.promise import Promise
+from oversip_tw.transport.dns_cache import LONGEST, Answers
+from oversip_tw.transport.hosts_file import HostsFile
 
 T = TypeVar("T")
 
@@ -23,12 +23,10 @@ HOSTS_FILE = "/etc/hosts"
 LIMIT = 4.0
 #: seconds until a name server is asked again or the next one is asked, by the number of servers: all end before LIMIT
 _PATIENCE: dict[int, tuple[float, ...]] = {1: (0.5, 1.0, 2.0), 2: (0.5, 1.2), 3: (0.4, 0.8)}
-#: answers kept; when there are more all are forgotten
-CACHE_SIZE = 4096
-#: seconds that an answer is kept at most, whatever its TTL says
-LONGEST = 3600.0
-#: seconds that "no such name" and "no such record" are kept: a mistake in a zone is soon mended
+#: seconds that "no such name" and "no such record" are kept at most: a mistake in a zone is soon mended
 NEGATIVE = 10.0
+
+_KINDS = {"naptr": dns.NAPTR, "srv": dns.SRV, "a": dns.A, "aaaa": dns.AAAA}
 
 
 class DnsLookups:
@@ -38,8 +36,8 @@ class DnsLookups:
         """``reactor``: IReactorTime. ``hosts_file``: None reads none."""
         self._resolver = resolver
         self._reactor = reactor
-        self._hosts = None if hosts_file is None else FilePath(hosts_file)
-        self._cache: dict[tuple[int, str], tuple[float, Sequence[Any]]] = {}
+        self._hosts = None if hosts_file is None else HostsFile(hosts_file, reactor)
+        self._answers = Answers(reactor)
 
     async def naptr(self, name: str) -> Sequence[NaptrRecord]:
         """Raises LookupFailed."""
@@ -67,6 +65,12 @@ class DnsLookups:
             return [address for address in known if ":" in address]
         return await self._ask(dns.AAAA, name, self._resolver.lookupIPV6Address, _aaaa_record)
 
+    def good_for(self, kind: str, name: str) -> float:
+        """See `interfaces.Lookups`."""
+        if self._in_hosts_file(name.split(".", 2)[-1] if kind == "srv" else name):
+            return NEGATIVE
+        return self._answers.good_for((_KINDS[kind], name.lower()))
+
     def close(self) -> None:
         """Look at resolv.conf no more."""
         call = getattr(self._resolver, "_parseCall", None)
@@ -74,32 +78,22 @@ class DnsLookups:
             call.cancel()
 
     def _in_hosts_file(self, name: str) -> Sequence[str]:
-        if self._hosts is None or not name.isascii():
-            return []
-        known: list[str] = hosts.searchFileForAll(  # type: ignore[no-untyped-call]
-            self._hosts, name.removesuffix(".").encode("ascii")
-        )
-        return known
+        return () if self._hosts is None else self._hosts.addresses(name)
 
     async def _ask(
         self, kind: int, name: str, method: Callable[..., Deferred[Any]], read: Callable[[Any], T]
     ) -> Sequence[T]:
-        key = (kind, name.lower())
-        expires, records = self._cache.get(key, (0.0, ()))
-        if expires > self._reactor.seconds():
-            return records
-        # A promise, not the Deferred itself: whoever gives up waiting must not cancel a question that others share.
-        answer: Promise[Any] = Promise()
-        asked = maybeDeferred(method, name, self._patience())
-        asked.addTimeout(LIMIT, self._reactor)
-        asked.addCallbacks(answer.resolve, lambda failure: _failed(answer, failure))
-        headers = [header for header in (await answer)[0] if header.type == kind]
-        records = list(_readable(headers, read))
-        ttl = min((header.ttl for header in headers), default=NEGATIVE)
-        if len(self._cache) >= CACHE_SIZE:
-            self._cache.clear()
-        self._cache[key] = (self._reactor.seconds() + min(ttl, LONGEST), records)
-        return records
+        async def question() -> tuple[Sequence[T], float]:
+            asked = maybeDeferred(method, name, self._patience())
+            asked.addTimeout(LIMIT, self._reactor)
+            asked.addErrback(_no_such_name)
+            answers, authority, _ = await asked
+            headers = [header for header in answers if header.type == kind]
+            # The aliases on the way to them count as well.
+            ttl = min((header.ttl for header in answers), default=LONGEST)
+            return list(_readable(headers, read)), ttl if headers else min(ttl, _negative(authority))
+
+        return await self._answers.get((kind, name.lower()), question)
 
     def _patience(self) -> tuple[float, ...]:
         servers = len(self._resolver.servers) + len(self._resolver.dynServers)
@@ -118,11 +112,18 @@ def dns_lookups(
     return DnsLookups(resolver, reactor, hosts_file)
 
 
-def _failed(answer: Promise[Any], failure: Failure) -> None:
+def _no_such_name(failure: Failure) -> tuple[Any, Any, Any]:
+    """An answer without records. Raises LookupFailed for any other failure."""
     if isinstance(failure.value, DNSNameError):
-        answer.resolve(((), (), ()))
-    else:
-        answer.fail(LookupFailed(repr(failure.value)))
+        message = failure.value.args[0]
+        return (), message.authority, ()
+    raise LookupFailed(repr(failure.value)) from failure.value
+
+
+def _negative(authority: Iterable[Any]) -> float:
+    """Seconds that "no such name" or "no such record" is good for (RFC 2308 §5)."""
+    zone = (min(header.ttl, header.payload.minimum) for header in authority if header.type == dns.SOA)
+    return min(NEGATIVE, next(zone, NEGATIVE))
 
 
 def _readable(headers: Iterable[Any], read: Callable[[Any], T]) -> Iterable[T]:

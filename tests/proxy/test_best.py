@@ -46,5 +46,6 @@ class BestTests(SynchronousTestCase):
         self.assertFalse(answers[2].has("Proxy-Authenticate"))
 
     def test_outcome_of_an_error(self) -> None:
-        """Its headers go along."""
-        self.assertEqual(Outcome(480, None, (("Warning", "x"),)), Outcome.of(SIPError(480, headers=[("Warning", "x")])))
+        """Its headers, reason phrase and code go along."""
+        error = SIPError(480, "Away", [("Warning", "x")], code="no_dns")
+        self.assertEqual(Outcome(480, None, (("Warning", "x"),), "Away", "no_dns"), Outcome.of(error))

@@ -69,6 +69,13 @@ class Tests(SynchronousTestCase):
             raise came[0]
         return came[0]  # type: ignore[no-any-return]
 
+    def why(self, text: str, lookups: FakeLookups | None = None, how: Any = None, **options: Any) -> tuple[Any, ...]:
+        """Status, reason and code of a look-up that fails."""
+        with self.assertRaises(SIPError) as caught:
+            self.resolve(text, lookups, how, **options)
+        error = caught.exception
+        return error.status, error.reason, error.code
+
     def refused(self, text: str, lookups: FakeLookups | None = None, **options: Any) -> int:
         with self.assertRaises(SIPError) as caught:
             self.resolve(text, lookups, **options)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oversip_tw.interfaces import NaptrRecord, SrvRecord, Target
 from oversip_tw.promise import Promise
+from oversip_tw.resolve.questions import Questions
 from oversip_tw.resolve.settings import Settings
 from oversip_tw.sip.errors import SIPError
-from oversip_tw.testing import FakeLookups
+from oversip_tw.testing import Clock, FakeLookups
 from tests.resolve.looking import IP, SlowLookups, Tests
 
 
@@ -45,35 +47,107 @@ class FailureTests(Tests):
         )
         self.assertEqual(self.resolve("sip:example.org", lookups), [Target("tcp", IP, 5070)])
 
-    def test_k5_budget(self) -> None:
-        """After 4 s the look-up ends: with what is known, else 500; and no timer stays."""
-        records = {
-            "srv": {"_sip._udp.example.org": [
-                SrvRecord(1, 0, 5060, "slow.example.org"), SrvRecord(2, 0, 5060, "h.example.org")
-            ]},
-            "a": {"h.example.org": [IP], "slow.example.org": ["192.0.2.2"]},
-        }  # fmt: skip
-        for silent, expected in (
-            (["slow.example.org"], [Target("udp", IP, 5060)]),
-            (["slow.example.org", "h.example.org"], 500),
-            (["_sip._udp.example.org"], 500),
-        ):
-            with self.subTest(silent=silent):
-                lookups = SlowLookups(silent, **records)
-                task, came = self.begin("sip:example.org;transport=udp", lookups, Settings())
-                self.clock.advance(3.9)
-                self.assertFalse(task.done)
-                self.clock.advance(0.1)
-                [result] = came
-                self.assertEqual(result.status if isinstance(result, SIPError) else result, expected)
-                self.assertEqual(self.clock.getDelayedCalls(), [])
+    def ended_after(self, lookups: FakeLookups, text: str = "sip:example.org", **options: Any) -> tuple[float, Any]:
+        """Seconds that the look-up took, and what came of it; no timer stays."""
+        task, came = self.begin(text, lookups, Settings(**options))
+        began = self.clock.seconds()
+        while not task.done:
+            self.clock.advance(min(call.getTime() for call in self.clock.getDelayedCalls()) - self.clock.seconds())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        result = came[0]
+        took = round(self.clock.seconds() - began, 1)
+        return took, (result.status, result.code) if isinstance(result, SIPError) else result
 
-    def test_k5_budget_is_for_all_questions(self) -> None:
-        """The first question takes all the time: nothing more is asked."""
+    def test_k5_budget(self) -> None:
+        """When nobody answers the look-up ends after 4 s, at whatever question it is, with 500."""
+        records = {
+            "srv": {"_sip._udp.example.org": [SrvRecord(1, 0, 5060, "h.example.org")]},
+            "a": {"h.example.org": [IP]},
+        }
+        for silent in (["h.example.org"], ["_sip._udp.example.org"]):
+            with self.subTest(silent=silent):
+                came = self.ended_after(SlowLookups(silent, **records), "sip:example.org;transport=udp")
+                self.assertEqual(came, (4.0, (500, "lookup_failed")))
+        silent = ["naptr example.org", "_sip._udp.example.org", "_sip._tcp.example.org"]
+        self.assertEqual(self.ended_after(SlowLookups(silent)), (4.0, (500, "lookup_failed")))
+        self.assertEqual(self.ended_after(SlowLookups(silent), budget=1.0), (1.0, (500, "lookup_failed")))
+
+    def test_k5_one_server_cannot_be_looked_up(self) -> None:
+        """One server of two whose name gets no answer costs a second, in whichever place it stands."""
+        lookups = SlowLookups(
+            ["slow.example.org"],
+            srv={
+                "_sip._udp.example.org": [
+                    SrvRecord(1, 0, 5060, "slow.example.org"),
+                    SrvRecord(2, 0, 5060, "h.example.org"),
+                ]
+            },
+            a={"h.example.org": [IP], "slow.example.org": ["192.0.2.2"]},
+        )
+        came = self.ended_after(lookups, "sip:example.org;transport=udp")
+        self.assertEqual(came, (1.0, [Target("udp", IP, 5060)]))
+
+    def test_k5_one_family_is_silent(self) -> None:
+        """When one address family is known the other one gets 0.3 s, also when it is the favoured one."""
+
+        class NoAaaa(FakeLookups):
+            async def aaaa(self, name: str) -> Sequence[str]:
+                return await Promise[Sequence[str]]()
+
+        for families in (("ipv4", "ipv6"), ("ipv6", "ipv4")):
+            came = self.ended_after(NoAaaa(a={"example.org": [IP]}), "sip:example.org:5060", families=families)
+            self.assertEqual(came, (0.3, [Target("udp", IP, 5060)]))
+        # no address at all is no reason to hurry
+        self.assertEqual(self.ended_after(NoAaaa(), "sip:example.org:5060"), (4.0, (500, "lookup_failed")))
+
+    def test_k5_naptr_is_silent(self) -> None:
+        """Where NAPTR questions are dropped on the way the other records are found all the same, after 1.6 s."""
         lookups = SlowLookups(["naptr example.org"], a={"example.org": [IP]})
-        _, came = self.begin("sip:example.org", lookups, Settings(budget=1.0))
-        self.clock.advance(1)
-        self.assertEqual((came[0].status, lookups.asked, self.clock.getDelayedCalls()), (500, [], []))
+        self.assertEqual(self.ended_after(lookups), (1.6, [Target("udp", IP, 5060)]))
+
+    def test_k5_one_service_is_silent(self) -> None:
+        """Where one transport's SRV records are known the others get a second."""
+        lookups = SlowLookups(
+            ["_sip._udp.example.org"],
+            srv={"_sip._tcp.example.org": [SrvRecord(1, 0, 5070, "h.example.org")]},
+            a={"h.example.org": [IP]},
+        )
+        self.assertEqual(self.ended_after(lookups), (1.0, [Target("tcp", IP, 5070)]))
+
+    def test_late_questions_get_no_more_grace(self) -> None:
+        """An answer that is there before the last question is put: the grace begins with the question."""
+        clock, given = Clock(), []
+        questions = Questions(clock, 4.0)
+        group = questions.group(0.5)
+
+        async def known() -> str:
+            return "known"
+
+        async def never() -> str:
+            return await Promise[str]()
+
+        questions.ask(known(), group)
+        self.assertEqual(clock.getDelayedCalls(), [])
+        late = questions.ask(never(), group)
+        late.when_done(lambda: given.append(clock.seconds()))
+        clock.advance(0.5)
+        self.assertEqual(given, [0.5])
+        questions.close()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_nothing_is_asked_after_the_budget(self) -> None:
+        """A question that is put when time is up fails at once and is never asked."""
+        clock = Clock()
+        questions = Questions(clock, 1.0)
+
+        async def never() -> str:
+            return await Promise[str]()
+
+        questions.ask(never())
+        clock.advance(1)
+        late = questions.ask(never())
+        self.assertTrue(late.done)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_answer_within_the_budget(self) -> None:
         """An answer that takes its time is waited for, and the deadline goes."""

@@ -257,7 +257,7 @@ class TrustedHopTests(SynchronousTestCase):
     """430 leaves only towards a trusted hop; it is told which flow is dead and can try another."""
 
     def setUp(self) -> None:
-        self.world = World(next_hops=(NextHop(frozenset({"peer.example.net"}), Uri.parse(f"sip:{CORE}:5080")),))
+        self.world = World(next_hops=(NextHop(frozenset({"peer.example.net"}), (Uri.parse(f"sip:{CORE}:5080"),)),))
         self.alice = self.world.registered("alice")
         self.core = Phone(self.world, "dave", self.world.udp_flow((CORE, 5080)))
 

@@ -159,15 +159,28 @@ class RaceTests(Forking):
         self.assertEqual([100, 200, 200, 200], self.alice.statuses())
 
     def test_timer_c_crosses_200(self) -> None:
-        """Timer C has cancelled, the callee answered before that: the call stands."""
+        """Timer C has just cancelled, the callee answered before that: the call stands."""
         bob = self.bob()
         self.alice.invite(bob.aor)
         [arrived] = bob.requests("INVITE")
         bob.answer(arrived, 180)
-        self.world.clock.pump([1] * 182)
+        self.world.clock.pump([1] * 180 + [0.1] * 12)
         self.assertEqual(1, len(bob.requests("CANCEL")))
         bob.answer(arrived, 200)
         self.assertEqual([100, 180, 200], self.alice.statuses())
+
+    def test_timer_c_ends_at_a_silent_callee(self) -> None:
+        """Nothing comes back for the CANCEL: the caller hears 408 all the same, and a late 487 goes no further."""
+        bob = self.bob()
+        self.alice.invite(bob.aor)
+        [arrived] = bob.requests("INVITE")
+        bob.answer(arrived, 180)
+        self.world.clock.pump([1] * 180 + [0.1] * 20)
+        self.assertEqual(1, len(bob.requests("CANCEL")))
+        [_, _, refused] = self.alice.take()
+        self.assertEqual((408, "INVITE Timeout"), (refused.status, refused.reason))
+        bob.answer(arrived, 487)
+        self.assertEqual([], self.alice.take())
 
     def test_timer_c_begins_anew_with_each_answer(self) -> None:
         """A 183 each two minutes keeps it ringing; a 100 would not."""
@@ -286,7 +299,7 @@ class FailoverTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World(
-            next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{PEER_DOMAIN}:5080")),),
+            next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{PEER_DOMAIN}:5080"),)),),
             trusted=(TrustedSource((CORE, OTHER_CORE), Role.CORE),),
             lookups=FakeLookups(a={PEER_DOMAIN: [CORE, OTHER_CORE]}),
         )
@@ -348,7 +361,7 @@ class FailoverTests(SynchronousTestCase):
         """TCP that cannot be made: the next address."""
         world = self.world
         world.lookups.a_records["tcp.example.net"] = [CORE, OTHER_CORE]
-        hop = NextHop(frozenset({"*"}), Uri.parse("sip:tcp.example.net:5080;transport=tcp"))
+        hop = NextHop(frozenset({"*"}), (Uri.parse("sip:tcp.example.net:5080;transport=tcp"),))
         world.element.core.settings = replace(world.element.core.settings, next_hops=(hop,))
         world.connecting = True
         self.alice.invite("sip:dave@far.example.net")

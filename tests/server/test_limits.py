@@ -197,7 +197,7 @@ class IdentityTests(SynchronousTestCase):
     """P-Asserted-Identity (RFC 3325): from clients never, from trusted hops as their caller wishes."""
 
     def setUp(self) -> None:
-        self.world = World(next_hops=(NextHop(frozenset({"peer.example.net"}), Uri.parse(f"sip:{CORE}:5080")),))
+        self.world = World(next_hops=(NextHop(frozenset({"peer.example.net"}), (Uri.parse(f"sip:{CORE}:5080"),)),))
         self.alice = self.world.registered("alice")
         self.core = Phone(self.world, "dave", self.world.udp_flow((CORE, 5080)))
         self.identity = {"P_Asserted_Identity": "<sip:dave@peer.example.net>"}

@@ -80,7 +80,7 @@ class DefectTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World(
-            next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{PEER_DOMAIN}:5080")),),
+            next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{PEER_DOMAIN}:5080"),)),),
             lookups=FakeLookups(a={PEER_DOMAIN: [CORE]}),
         )
         self.alice = self.world.registered("alice")
@@ -160,7 +160,7 @@ class OddMessageTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World(
-            next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{CORE}:5080")),),
+            next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{CORE}:5080"),)),),
             lookups=FakeLookups(a={"named.example.net": [CORE]}),
         )
         self.alice = self.world.registered("alice")

@@ -17,7 +17,7 @@ class Peers(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World(
-            next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{CORE}:5080")),),
+            next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{CORE}:5080"),)),),
             trusted=(TrustedSource((CORE, "127.0.0.3"), Role.CORE),),
         )
         self.alice = self.world.registered("alice")
@@ -213,7 +213,7 @@ class LoopTests(SynchronousTestCase):
 
     def test_482_when_it_comes_back_unchanged(self) -> None:
         """Our own request, back from the next hop: 482. Changed on its way, a spiral passes."""
-        world = World(next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{CORE}:5080")),))
+        world = World(next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{CORE}:5080"),)),))
         core = Phone(world, "dave", world.udp_flow((CORE, 5080)))
         alice = world.registered("alice")
         alice.invite(f"sip:dave@{PEER_DOMAIN}")

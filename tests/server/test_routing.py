@@ -18,7 +18,7 @@ class Routing(SynchronousTestCase):
     """alice and bob are registered, a core is the next hop for its domain."""
 
     def setUp(self) -> None:
-        self.world = World(next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse(f"sip:{CORE}:5080")),))
+        self.world = World(next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse(f"sip:{CORE}:5080"),)),))
         self.alice = self.world.registered("alice")
         self.bob = self.world.registered("bob")
         self.core = Phone(self.world, "dave", self.world.udp_flow((CORE, 5080)))
@@ -213,7 +213,7 @@ class BoundsTests(SynchronousTestCase):
 
     def test_no_circle_to_ourselves(self) -> None:
         """A next hop that is our own listener is a circle: 482, not seventy copies."""
-        world = World(next_hops=(NextHop(frozenset({"*"}), Uri.parse("sip:127.0.0.1:5060")),))
+        world = World(next_hops=(NextHop(frozenset({"*"}), (Uri.parse("sip:127.0.0.1:5060"),)),))
         alice = world.registered("alice")
         alice.invite("sip:x@far.example.org")
         self.assertEqual([100, 482], alice.statuses())
@@ -280,7 +280,7 @@ class Ipv6Tests(SynchronousTestCase):
         """A call to a peer at an IPv6 address and back: Via and Record-Route are in brackets."""
         listener = MemoryListener("udp", "::1", 5060)
         world = World(
-            next_hops=(NextHop(frozenset({PEER_DOMAIN}), Uri.parse("sip:[::2]:5080")),),
+            next_hops=(NextHop(frozenset({PEER_DOMAIN}), (Uri.parse("sip:[::2]:5080"),)),),
             trusted=(TrustedSource(("::2",), Role.CORE),),
         )
         world.element.listens(listener)

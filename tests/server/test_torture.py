@@ -66,7 +66,7 @@ class Wire:
 
     def __init__(self, transport: str, trusted: bool) -> None:
         sources = (TrustedSource(("127.0.0.0/8",), Role.CORE, transports=frozenset({"udp", "tcp", "ws"})),)
-        hop = NextHop(frozenset({"*"}), Uri.parse(f"sip:{SINK}:5060;transport=udp"))
+        hop = NextHop(frozenset({"*"}), (Uri.parse(f"sip:{SINK}:5060;transport=udp"),))
         self.world = World(
             trusted=sources if trusted else (), next_hops=(hop,) if trusted else (), lookups=Everywhere()
         )

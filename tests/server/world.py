@@ -6,6 +6,7 @@ from hashlib import md5
 from itertools import count
 
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
+from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.hooks import Hooks
 from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.outbound.flows import FlowTable
@@ -49,6 +50,7 @@ class World:
         lookups: FakeLookups | None = None,
         trace: bool = False,
         transactions: int = 50_000,
+        edge: EdgeSettings | None = None,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -70,7 +72,8 @@ class World:
         self.lookups = lookups or FakeLookups(a={"peer.example.net": [CORE]})
         self._ids = count(1)
         if trusted is None:
-            trusted = (TrustedSource((CORE,), Role.CORE),)
+            trusted = (TrustedSource((CORE,), Role.CORE),) if edge is None else ()
+        domains = (DOMAIN,) if edge is None else ()
         self.element = assemble(
             Surroundings(
                 clock=self.clock,
@@ -86,15 +89,18 @@ class World:
                 hooks=hooks or Hooks(),
             ),
             Settings(
-                domains=(DOMAIN,),
+                domains=domains,
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
-                proxy=proxy.Settings(domains=(DOMAIN,), **proxy_settings),  # type: ignore[arg-type]
+                proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
                 registrar=registrar.Settings(domains=frozenset({DOMAIN})),
                 transactions=transactions,
                 trace=trace,
+                edge=edge,
             ),
         )
+        if self.element.watch is not None:
+            self.element.watch.start()
         for listener in (self.udp, self.tcp, self.ws, self.wss):
             self.element.listens(listener)
 

@@ -321,20 +321,20 @@ class Running(unittest.TestCase):
         object.__setattr__(server.parts, "log", log)
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
-        self.assertEqual(log.lines[-1], ("info", "certificates read again"))
+        self.assertEqual(log.lines[-1], ("info", "configuration and certificates read again"))
         self.assertIsNot(server.parts.connector._tls["trunk"], towards["trunk"])
         towards = server.parts.connector._tls
         (self.folder / "trunk.pem").write_text("garbage")
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
-        self.assertIn("certificates stay as they were", log.lines[-1][1])
+        self.assertIn("nothing was changed", log.lines[-1][1])
         self.assertIs(server.parts.connector._tls, towards)
         (self.folder / "trunk.pem").write_bytes((self.folder / "ca.pem").read_bytes())
         (self.folder / "server.pem").write_text("garbage")
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
         self.assertEqual(log.lines[-1][0], "error")
-        self.assertIn("certificates stay as they were", log.lines[-1][1])
+        self.assertIn("nothing was changed", log.lines[-1][1])
         self.assertIs(server.parts.connector._tls, towards)
 
     def test_t3_reload(self) -> Deferred[None]:

@@ -134,6 +134,7 @@ class Listeners(unittest.SynchronousTestCase):
         quick, usual = settings.routing(config.loads(text)).next_hops
         self.assertEqual((quick.profile.timers.b, quick.profile.resolve.transports), (3.0, ("tcp",)))
         self.assertEqual((usual.profile.timers.b, usual.profile.resolve.transports), (32.0, ("udp", "tcp", "tls")))
+        self.assertEqual((quick.profile.resolve.tls, usual.profile.resolve.tls), ("quick", ""))
         patient = settings.routing(config.loads(text + '[[profile]]\nname = "default"\ntimer_b = 60'))
         self.assertEqual(patient.next_hops[1].profile.timers.b, 60.0)
         self.assertEqual(patient.profile.timers.b, 60.0)

@@ -39,4 +39,5 @@ class LoadHooksTests(SynchronousTestCase):
         with open("hooks_that_fail.py", "w", encoding="utf-8") as file:
             file.write('raise ValueError("boom\\n\\nand more")\n')
         error = self.assertRaises(HooksError, load_hooks, "hooks_that_fail:Hooks")
-        self.assertEqual("cannot load hooks_that_fail:Hooks: ValueError: boom and more", str(error))
+        said = "cannot load hooks_that_fail:Hooks: ValueError: boom and more (hooks_that_fail.py, line 1)"
+        self.assertEqual(said, str(error))

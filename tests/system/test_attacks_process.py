@@ -143,12 +143,12 @@ class SignalTests(ProcessCase):
         good = chain.read_bytes()
         for broken in (b"garbage", good[:-300], b""):
             chain.write_bytes(broken)
-            self._reload("certificates stay as they were")
+            self._reload("nothing was changed")
             self.assertEqual(before, self._certificate())
         other, other_key = authority().issue("localhost", "127.0.0.1", "other.test")
         shutil.copy(other, chain)
         shutil.copy(other_key, key)
-        self._reload("certificates read again")
+        self._reload("configuration and certificates read again")
         self.assertNotEqual(before, self._certificate())
         self.assertEqual(200, register(stays, server.user()).status)
 

@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from oversip_tw.interfaces import LookupFailed, NaptrRecord, SrvRecord
 from oversip_tw.promise import Task, spawn
 from oversip_tw.testing import Clock
-from oversip_tw.transport.dns import CACHE_SIZE, LIMIT, NEGATIVE, DnsLookups, dns_lookups
+from oversip_tw.transport.dns import LIMIT, NEGATIVE, DnsLookups, dns_lookups
+from oversip_tw.transport.dns_cache import CACHE_SIZE, FAILURE
 
 
 class CannedResolver(client.Resolver):
@@ -27,13 +28,16 @@ class CannedResolver(client.Resolver):
         self.silent: list[Deferred[Any]] = []
         self.asked: list[tuple[str, int]] = []
         self.patience: list[tuple[float, ...]] = []
+        #: of the zone, in answers without records
+        self.zone: dns.Record_SOA | None = None
+        self.dead = False
 
     def queryUDP(self, queries: list[dns.Query], timeout: tuple[float, ...]) -> Deferred[Any]:
         [query] = queries
         name = query.name.name.decode()
         self.asked.append((name, query.type))
         self.patience.append(timeout)
-        if name.startswith("silent"):
+        if name.startswith("silent") or self.dead:
             self.silent.append(Deferred())
             return self.silent[-1]
         if name.startswith("broken"):
@@ -42,6 +46,8 @@ class CannedResolver(client.Resolver):
         message.queries = queries
         for payload in self.records.get((name, query.type), ()):
             message.answers.append(dns.RRHeader(query.name.name, payload.TYPE, dns.IN, payload.ttl, payload))
+        if self.zone is not None:
+            message.authority.append(dns.RRHeader(b"org", dns.SOA, dns.IN, self.zone.ttl, self.zone))
         decoded = dns.Message()
         decoded.fromStr(message.toStr())
         return succeed(decoded)
@@ -158,7 +164,7 @@ class DnsTests(SynchronousTestCase):
         self.assertEqual((nothing, came), ([], [["192.0.2.1"]]))
 
     def test_cache(self) -> None:
-        """Answers are kept for their shortest TTL, an hour at most, "no such name" for some seconds, failures not."""
+        """Answers are kept for their shortest TTL, an hour at most, "no such name" for seconds, failures for two."""
         self.resolver.records = {
             ("a.org", dns.A): [dns.Record_A("192.0.2.1", 60), dns.Record_A("192.0.2.2", 30)],
             ("b.org", dns.A): [dns.Record_A("192.0.2.1", 100_000)],
@@ -174,8 +180,10 @@ class DnsTests(SynchronousTestCase):
         for name in ("a.org", "b.org", "none.org", "bad.org"):
             self.assertTrue(asked(name))
         self.assertFalse(asked("A.org"))
+        self.assertFalse(asked("bad.org"))
+        self.clock.advance(FAILURE)
         self.assertTrue(asked("bad.org"))
-        self.clock.advance(NEGATIVE - 0.1)
+        self.clock.advance(NEGATIVE - FAILURE - 0.1)
         self.assertFalse(asked("none.org"))
         self.clock.advance(0.2)
         self.assertTrue(asked("none.org"))
@@ -189,7 +197,58 @@ class DnsTests(SynchronousTestCase):
         """The cache forgets rather than grows."""
         for number in range(CACHE_SIZE + 10):
             self.ask(self.lookups.a(f"n{number}.org"))
-        self.assertLessEqual(len(self.lookups._cache), CACHE_SIZE)
+        self.assertLessEqual(len(self.lookups._answers), CACHE_SIZE)
+
+    def test_alias(self) -> None:
+        """The TTL of an alias counts as that of the records; an alias to nothing is "no such record"."""
+        self.resolver.records = {
+            ("a.org", dns.A): [dns.Record_CNAME("b.org", 20), dns.Record_A("192.0.2.1", 60)],
+            ("nowhere.org", dns.A): [dns.Record_CNAME("b.org", 3600)],
+        }
+        self.ask(self.lookups.a("a.org"))
+        self.assertEqual(self.lookups.good_for("a", "a.org"), 20)
+        self.assertEqual(self.ask(self.lookups.a("nowhere.org")), [])
+        self.assertEqual(self.lookups.good_for("a", "nowhere.org"), NEGATIVE)
+
+    def test_negative_by_the_zone(self) -> None:
+        """The zone may say that "no such name" and "no such record" are good for less (RFC 2308 §5)."""
+        self.resolver.codes["no.org"] = dns.ENAME
+        for minimum, ttl, expected in ((3, 60, 3), (60, 4, 4), (900, 900, NEGATIVE)):
+            self.resolver.zone = dns.Record_SOA("ns.org", "root.org", 1, 1, 1, 1, minimum, ttl)
+            for name in ("no.org", "none.org"):
+                self.assertEqual(self.ask(self.lookups.a(name)), [])
+                self.assertEqual(self.lookups.good_for("a", name), expected)
+            self.clock.advance(60)
+
+    def test_good_for(self) -> None:
+        """Nothing known is good for nothing; the rest by what is left of its TTL, by kind."""
+        self.resolver.records[("a.org", dns.A)] = [dns.Record_A("192.0.2.1", 60)]
+        self.ask(self.lookups.a("a.org"))
+        self.clock.advance(10)
+        self.assertEqual(self.lookups.good_for("a", "A.org"), 50)
+        for kind in ("naptr", "srv", "aaaa"):
+            self.assertEqual(self.lookups.good_for(kind, "a.org"), 0)
+        self.clock.advance(100)
+        self.assertEqual(self.lookups.good_for("a", "a.org"), 0)
+
+    def test_k5_old_answer(self) -> None:
+        """When the name server falls silent, what it said is used on; when it is back, its new answer is."""
+        key = ("old.org", dns.A)
+        self.resolver.records[key] = [dns.Record_A("192.0.2.1", 60)]
+        self.ask(self.lookups.a("old.org"))
+        self.clock.advance(60)
+        self.resolver.dead = True
+        _, came = self.begin(self.lookups.a("old.org"))
+        self.assertEqual(came, [])
+        self.clock.advance(1)
+        self.assertEqual(came, [["192.0.2.1"]])
+        self.clock.advance(LIMIT)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.resolver.silent[0].errback(TimeoutError())
+        self.clock.advance(FAILURE)
+        self.resolver.dead = False
+        self.resolver.records[key] = [dns.Record_A("192.0.2.9", 60)]
+        self.assertEqual(self.ask(self.lookups.a("old.org")), ["192.0.2.9"])
 
     def test_hosts_file(self) -> None:
         """A name in the hosts file has the addresses given there, and nobody is asked for anything else of it."""
@@ -201,6 +260,8 @@ class DnsTests(SynchronousTestCase):
         self.assertEqual(self.ask(lookups.aaaa("four.local")), [])
         self.assertEqual(self.ask(lookups.naptr("core.local")), [])
         self.assertEqual(self.ask(lookups.srv("_sip._udp.core.local")), [])
+        self.assertEqual(lookups.good_for("a", "core.local"), NEGATIVE)
+        self.assertEqual(lookups.good_for("srv", "_sip._udp.core.local"), NEGATIVE)
         self.assertEqual(self.resolver.asked, [])
         self.assertEqual(self.ask(lookups.a("example.org")), [])
         self.assertEqual(self.resolver.asked, [("example.org", dns.A)])

@@ -1,0 +1,37 @@
+"""One try of one target, as user code may look at it before the request leaves."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from oversip_tw.interfaces import Flow, Target
+from oversip_tw.proxy.best import Outcome
+from oversip_tw.resolve.health import Health
+from oversip_tw.sip import codes
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.message import Request
+
+
+class Attempt:
+    """What `Client.on_target` callbacks get."""
+
+    __slots__ = ("_health", "flow", "request", "skipped", "target")
+
+    def __init__(self, health: Health, target: Target, flow: Flow, request: Request) -> None:
+        self._health = health
+        #: where it goes: transport, address, port
+        self.target = target
+        self.flow = flow
+        #: the copy that leaves: what is changed here, this target alone gets to see
+        self.request = request
+        #: this target is not to be tried, and what to answer if there is no other
+        self.skipped: Outcome | None = None
+
+    def abort(self, status: int = 403, reason: str = "Destination Aborted") -> NoReturn:
+        """Try neither this target nor another one, and answer so."""
+        raise SIPError(status, reason, code=codes.DESTINATION_ABORTED)
+
+    def blacklist(self, seconds: float, status: int = 403, reason: str = "Destination Blacklisted") -> None:
+        """Pass this target over, now and for ``seconds``; requests that have no other are answered so."""
+        self._health.refuse(self.target, seconds, status, reason)
+        self.skipped = Outcome(status, reason=reason, code=codes.DESTINATION_BLACKLISTED)

@@ -1,0 +1,136 @@
+"""Registering and calling through an edge."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from oversip_tw.sip.message import Response
+from tests.edge.behind import EdgeWorld
+from tests.server.world import CORE, DOMAIN
+
+
+class Edges(SynchronousTestCase):
+    """One edge, one core."""
+
+    def setUp(self) -> None:
+        self.world = EdgeWorld()
+        self.core = self.world.core
+
+    def tearDown(self) -> None:
+        self.assertEqual([], self.world.errors())
+
+
+class RegisterTests(Edges):
+    """REGISTER and what is written into it."""
+
+    def test_path(self) -> None:
+        """Two Path values: our side of the core on top, the phone's flow with its token below."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice)
+        outer, inner = arrived.values("Path")
+        self.assertEqual("<sip:127.0.0.1:5060;transport=udp;lr>", outer)
+        self.assertRegex(inner, r"^<sip:ovp[A-Za-z0-9_-]+@127\.0\.0\.1:8080;transport=ws;lr;ob>$")
+        self.assertEqual("127.0.0.1:5060", arrived.via.sent_by)
+        self.assertEqual(alice.contact, str(arrived.contacts[0].uri))
+
+    def test_answer_goes_back_as_it_came(self) -> None:
+        """One Via, the phone's Contact, no more of ours."""
+        alice = self.world.phone("alice")
+        answer = self.core.register(alice)
+        self.assertEqual(1, len(answer.values("Via")))
+        self.assertEqual(alice.contact, str(answer.contacts[0].uri))
+
+    def test_supported(self) -> None:
+        """`path` is added where the phone does not say it, `outbound` only for one with a reg-id."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice, Supported="gruu")
+        self.assertEqual(["gruu", "path", "outbound"], arrived.values("Supported"))
+        bob = self.world.phone("bob", instance=False)
+        arrived, _ = self.core.receives_register(bob, Supported="")
+        self.assertEqual(["path"], arrived.values("Supported"))
+
+    def test_challenges_pass(self) -> None:
+        """The core's 401 and its answer pass untouched; we challenge nobody."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice)
+        self.core.answer(arrived, 401, WWW_Authenticate='Digest realm="pbx", nonce="n"')
+        [challenge] = alice.take()
+        self.assertEqual('Digest realm="pbx", nonce="n"', challenge.get("WWW-Authenticate"))
+        credentials = 'Digest username="alice", realm="pbx", nonce="n", uri="sip:example.com", response="0"'
+        arrived, _ = self.core.receives_register(alice, Authorization=credentials)
+        self.assertEqual(credentials, arrived.get("Authorization"))
+
+
+class CallTests(Edges):
+    """INVITE in both directions."""
+
+    def test_call_to_a_phone(self) -> None:
+        """By the Path: no Route arrives, two Record-Routes, answers go back, and the dialog works from both sides."""
+        alice = self.world.through("alice")
+        invite = self.core.towards(alice)
+        self.core.send(invite)
+        [arrived] = alice.requests("INVITE")
+        self.assertFalse(arrived.has("Route"))
+        self.assertEqual(2, len(arrived.values("Record-Route")))
+        self.assertEqual("WS", arrived.via.transport)
+        alice.answer(arrived, 180)
+        alice.answer(arrived, 200)
+        [trying, ringing, accepted] = self.core.take()
+        self.assertEqual([100, 180, 200], [trying.status, ringing.status, accepted.status])
+        theirs = self.core.dialog(invite, accepted)
+        mine = alice.dialog(arrived, accepted, callee=True)
+        theirs.send("ACK")
+        self.assertEqual(1, len(alice.requests("ACK")))
+        for method in ("INFO", "UPDATE", "REFER", "INVITE"):
+            theirs.send(method)
+            [inside] = alice.requests(method)
+            alice.answer(inside, 200)
+            self.assertIn(200, self.core.statuses())
+            mine.target = f"sip:desk@{CORE}:5080"
+            mine.send(method)
+            [inside] = self.core.requests(method)
+            self.assertFalse(inside.has("Route"))
+            self.core.answer(inside, 200)
+            self.assertIn(200, alice.statuses())
+        mine.send("BYE")
+        self.assertEqual(1, len(self.core.requests("BYE")))
+
+    def test_call_from_a_phone(self) -> None:
+        """To the core, whatever the R-URI says, with two Record-Routes and the identity that it has proven there."""
+        alice = self.world.through("alice")
+        invite = alice.build("INVITE", f"sip:desk@{DOMAIN}")
+        alice.send(invite)
+        [arrived] = self.core.requests("INVITE")
+        self.assertEqual(f"sip:desk@{DOMAIN}", str(arrived.uri))
+        self.assertEqual(2, len(arrived.values("Record-Route")))
+        self.assertEqual(f"<{alice.aor}>", arrived.get("P-Asserted-Identity"))
+        self.core.answer(arrived, 200)
+        accepted = alice.take()[-1]
+        assert isinstance(accepted, Response)
+        mine, theirs = alice.dialog(invite, accepted), self.core.dialog(arrived, accepted, callee=True)
+        mine.send("ACK")
+        self.assertEqual(1, len(self.core.requests("ACK")))
+        theirs.send("BYE")
+        self.assertEqual(1, len(alice.requests("BYE")))
+
+    def test_phone_that_came_back(self) -> None:
+        """A BYE to a phone that lost its socket waits for it, and finds it on the new one."""
+        alice = self.world.through("alice")
+        invite = self.core.towards(alice)
+        self.core.send(invite)
+        [arrived] = alice.requests("INVITE")
+        alice.answer(arrived, 200)
+        theirs = self.core.dialog(invite, self.core.take()[-1])
+        theirs.send("ACK")
+        self.world.lose(alice.flow)
+        theirs.send("BYE")
+        alice.flow = self.world.connect("ws")
+        self.core.register(alice)
+        self.assertEqual(1, len([1 for data in alice.flow.sent if data.startswith(b"BYE")]))
+
+    def test_dead_flow(self) -> None:
+        """430 to the core, at once; its ACK goes nowhere."""
+        alice = self.world.through("alice")
+        self.world.lose(alice.flow)
+        self.core.send(self.core.towards(alice))
+        self.assertEqual([100, 430], self.core.statuses())

@@ -1,0 +1,92 @@
+"""Registering often here and seldom at the core."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from oversip_tw.sip.message import Response
+from tests.edge.behind import EdgeWorld
+from tests.server.world import DOMAIN, Phone
+
+
+class ThrottleTests(SynchronousTestCase):
+    """60 s here, an hour there."""
+
+    def setUp(self) -> None:
+        self.world = EdgeWorld(client_expires=60, core_expires=3600)
+        self.core = self.world.core
+
+    def tearDown(self) -> None:
+        self.assertEqual([], self.world.errors())
+
+    def sends(self, phone: Phone, expires: int = 600, call_id: str = "one", **headers: str) -> int:
+        """``phone`` registers; how many REGISTERs get to the core, which accepts them."""
+        contact = f"<{phone.contact}>;+sip.instance=\"<{phone.instance}>\";reg-id=1;expires={expires}"
+        lines = {"Contact": contact, "To": f"<{phone.aor}>", "Call_ID": call_id, "Expires": str(expires)} | headers
+        phone.send(phone.build("REGISTER", f"sip:{DOMAIN}", **lines))
+        arrived = self.core.requests("REGISTER")
+        for request in arrived:
+            self.last = request
+            self.core.accept(request, ("Service-Route", "<sip:127.0.0.2:5080;lr>"))
+        return len(arrived)
+
+    def answer(self, phone: Phone) -> Response:
+        [answer] = phone.take()
+        assert isinstance(answer, Response)
+        return answer
+
+    def test_what_each_is_told(self) -> None:
+        """The core is asked for an hour, the phone is told a minute."""
+        alice = self.world.phone("alice")
+        self.assertEqual(1, self.sends(alice))
+        self.assertEqual("3600", self.last.contacts[0].param("expires"))
+        self.assertEqual("3600", self.last.get("Expires"))
+        answer = self.answer(alice)
+        self.assertEqual("60", answer.contacts[0].param("expires"))
+        self.assertEqual(alice.contact, str(answer.contacts[0].uri))
+
+    def test_absorbed(self) -> None:
+        """Refreshes end here for half an hour, with the answer of the core; then one goes through."""
+        alice = self.world.phone("alice")
+        self.sends(alice)
+        first = self.answer(alice)
+        for _ in range(29):
+            self.world.clock.advance(60)
+            self.assertEqual(0, self.sends(alice))
+            answer = self.answer(alice)
+            self.assertEqual(200, answer.status)
+            for name in ("Contact", "Service-Route", "Path"):
+                self.assertEqual(first.get_all(name), answer.get_all(name))
+        self.world.clock.advance(60)
+        self.assertEqual(1, self.sends(alice))
+
+    def test_phone_stays_reachable(self) -> None:
+        """The binding of an absorbed REGISTER lives on."""
+        alice = self.world.phone("alice")
+        self.sends(alice)
+        for _ in range(5):
+            self.world.clock.advance(50)
+            self.sends(alice)
+        alice.take()
+        self.core.send(self.core.towards(alice))
+        self.assertEqual(1, len(alice.requests("INVITE")))
+
+    def test_what_the_core_has_to_hear(self) -> None:
+        """Taking it back, another Contact, another Call-ID, another connection, and the first one after a refusal."""
+        alice = self.world.phone("alice")
+        self.sends(alice)
+        self.assertEqual(1, self.sends(alice, expires=0))
+        self.assertEqual(1, self.sends(alice))
+        self.assertEqual(1, self.sends(alice, call_id="two"))
+        self.assertEqual(1, self.sends(alice, call_id="two", Contact=f"<{alice.contact};x=y>;expires=600"))
+        self.world.lose(alice.flow)
+        alice.flow = self.world.connect("ws")
+        self.assertEqual(1, self.sends(alice, call_id="two"))
+        self.assertEqual(0, self.sends(alice, call_id="two"))
+
+    def test_somebody_else(self) -> None:
+        """Another source that names the same user and Contact goes to the core, and is asked there."""
+        alice, mallory = self.world.phone("alice"), self.world.phone("alice")
+        self.sends(alice)
+        mallory.host, mallory.number, mallory.instance = alice.host, alice.number, alice.instance
+        self.assertEqual(1, self.sends(mallory))
