@@ -185,9 +185,7 @@ class Core:
         else:
             self.on_response(response, request, transaction)
 
-    def reply(
-        self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b""
-    ) -> None:
+    def reply(self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b"") -> None:
         """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE. Nothing happens
         when it has its final answer, or to an ACK."""
         arrival.answered = arrival.answered or status >= 200

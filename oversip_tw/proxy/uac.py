@@ -109,6 +109,7 @@ class Uac(Client):
         lines += [field for field in headers if field[0].lower() not in _OURS]
         return Request.build(method, uri, lines, body)
 
+
 def _no_flow() -> Flow:
     """Nothing came by any flow; nothing that a Uac sends gets a Record-Route, which alone would ask."""
     return None  # type: ignore[return-value]
