@@ -87,9 +87,10 @@ class ScriptedEdge(SynchronousTestCase):
         return request
 
     def arrived(self, where: Phone | None = None, method: str = "INVITE") -> Request:
-        """The one request that has come to the core, or to ``where``."""
-        [request] = (where or self.core).requests(method)
-        return request
+        """The one request that has come to the core, or to ``where``, however often it was repeated."""
+        came = (where or self.core).requests(method)
+        self.assertEqual(1, len({request.via.branch for request in came}), came)
+        return came[0]
 
     def refuses(self, status: int, where: Phone | None = None, **headers: str) -> Request:
         """What arrived there is refused so; as it had arrived."""
