@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.defer import DeferredQueue
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 from twisted.trial import unittest
@@ -104,6 +104,3 @@ class Rewriting(unittest.TestCase):
 def port(server: Server) -> int:
     """Where it listens."""
     return server.parts.listeners.bound[0].port
-
-
-__all__ = ["Deferred", "Party", "Rewriting", "UDP", "port"]

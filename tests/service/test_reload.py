@@ -46,7 +46,8 @@ class EdgeReloadTests(Rewriting):
 
     def edge(self, core: Party, more: str = "", hooks: str = "") -> None:
         """Write files: that is the core."""
-        self.write(f'{UDP}[edge]\ncore = "sip:127.0.0.1:{core.number}"\nprobe = 0\n{more}', ADDING % hooks if hooks else "")
+        text = f'{UDP}[edge]\ncore = "sip:127.0.0.1:{core.number}"\nprobe = 0\n{more}'
+        self.write(text, ADDING % hooks if hooks else "")
 
     async def message(self, server: Server, number: int, core: Party) -> Request:
         """A MESSAGE of the phone, as ``core`` gets it and accepts it."""
