@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from oversip_tw.edge.edge import Edge
-from oversip_tw.interfaces import Flow, HandshakeRequest
+from oversip_tw.interfaces import Flow, HandshakeRequest, TlsPeer
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.client import Failure
@@ -26,7 +26,7 @@ from oversip_tw.sip.uri import Uri
 
 __all__ = [
     "Arrival", "Attempt", "Core", "Done", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks", "Proxy", "Request",
-    "Response", "SIPError", "Uac", "Uri", "Way",
+    "Response", "SIPError", "TlsPeer", "Uac", "Uri", "Way",
 ]  # fmt: skip
 
 #: nothing at once, or nothing later
@@ -56,6 +56,20 @@ class Hooks:
 
     def on_stop(self) -> Done:
         """The last transaction has ended, or its time was over."""
+        return None
+
+    def on_tls_accepted(self, flow: Flow, peer: TlsPeer) -> Done:
+        """A client on a tls or wss listener has ended its TLS handshake; what it sends is read when you return.
+
+        Raise SIPError, or close the flow, to refuse: the connection is closed without a word.
+        """
+        return None
+
+    def on_tls_connected(self, flow: Flow, peer: TlsPeer) -> Done:
+        """A next hop that we dialled has ended its TLS handshake, and its certificate is good if that was asked for.
+
+        Raise SIPError, or close the flow, to refuse: nothing is sent there, as if the certificate had been wrong.
+        """
         return None
 
     def on_connect(self, handshake: HandshakeRequest, flow: Flow) -> Done:

@@ -59,6 +59,20 @@ class HandshakeRequest(Protocol):
     def header(self, name: str) -> str | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class TlsPeer:
+    """What the other end of a TLS connection has shown of itself."""
+
+    #: its certificate and what it sent with it, PEM, the certificate itself first; empty: it has shown none
+    chain: tuple[bytes, ...] = ()
+    #: whether our authorities vouch for it; None where there is nothing to judge, or nothing to judge it by
+    verified: bool | None = None
+    #: why they do not, in OpenSSL's words
+    error: str = ""
+    #: the SIP domains that the certificate is for (RFC 5922 §7.1), in lower case; worth something if ``verified``
+    identities: tuple[str, ...] = ()
+
+
 class Listener(Protocol):
     """A place where we are reached."""
 
@@ -97,7 +111,12 @@ class Flow(Protocol):
     variables: dict[str, object]
     #: the HTTP request of a WebSocket
     handshake: HandshakeRequest | None
+    #: what TLS has shown of the peer; None without TLS of ours, and where no certificate was asked for
+    tls: TlsPeer | None
     closed: bool
+    #: why one that we dialled is of no use: "tls" (not who it should be, or refused by a hook), "connect" (it never
+    #: came to stand); "" for all others
+    failure: str
 
     def send(self, data: bytes) -> None:
         """Send one message. Never raises: what cannot be sent shows in `Receiver.flow_lost`."""
@@ -125,7 +144,7 @@ class Target:
     port: int
     #: the domain that was asked for, which a TLS peer has to prove (RFC 5922 §7); "" where none is known
     name: str = ""
-    #: which set of client TLS settings to use
+    #: the set of TLS settings to use, by name; "" and names that nobody knows: the ordinary ones
     tls: str = ""
 
 

@@ -20,8 +20,10 @@ from oversip_tw.interfaces import (
     Receiver,
     SrvRecord,
     Target,
+    TlsPeer,
 )
 from oversip_tw.outbound.flow_id import pack_udp, stream_id
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 
 __all__ = [
@@ -101,7 +103,9 @@ class MemoryFlow:
         self.identity: str | None = None
         self.variables: dict[str, object] = {}
         self.handshake: HandshakeRequest | None = None
+        self.tls: TlsPeer | None = None
         self.closed = False
+        self.failure = ""
         self.close_code: int | None = None
         self.close_reason = ""
         self.pings = 0
@@ -249,7 +253,7 @@ class FakeConnector:
 
     def flow_to(self, target: Target) -> Flow:
         if target.transport in self.refused or target.transport in ("ws", "wss"):
-            raise SIPError(478, "Unresolvable Destination")
+            raise SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
         flow = self.flows.get(target)
         if flow is None or flow.closed:
             flow = MemoryFlow(

@@ -50,7 +50,7 @@ class Good(unittest.SynchronousTestCase):
             advertised = "2001:db8::2"
             [[route]]
             domains = ["*"]
-            next_hop = "pbx.example.org;transport=tcp"
+            next_hop = "pbx.example.org;transport=udp"
             [[trusted]]
             network = "192.0.2.10"
             role = "trunk"
@@ -61,7 +61,7 @@ class Good(unittest.SynchronousTestCase):
         self.assertEqual(read.domains, ("example.org", "192.0.2.1"))
         listen = read.listen[0]
         self.assertEqual((listen.address, listen.bound_port, listen.advertised), ("2001:db8::1", 0, "[2001:db8::2]"))
-        self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=tcp")
+        self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=udp")
         self.assertEqual(read.trusted[0].network, "192.0.2.10/32")
         self.assertEqual(read.timers.resume, 0.0)
 
@@ -182,6 +182,13 @@ class Bad(unittest.SynchronousTestCase):
             ["x: route[1].next_hop: sip:127.0.0.1:5070 is one of our own listeners"],
         )
 
+    def test_no_way_out(self) -> None:
+        """A transport that none of our listeners speaks has no address that we could say in a Via."""
+        self.assertEqual(
+            mistakes('[edge]\ncore = "sips:pbx.test"'),
+            ['x: edge.core[1]: sips:pbx.test needs a [[listen]] with transport "tls", whose address we then say'],
+        )
+
     def test_edge_without_listeners(self) -> None:
         """The shortest edge is reached from outside, and has no domain of its own."""
         loaded = config.loads('[edge]\ncore = "sip:pbx.test"')
@@ -199,6 +206,7 @@ class Bad(unittest.SynchronousTestCase):
 
     def test_between_options(self) -> None:
         """What each option allows alone may be wrong together."""
+        tls = f'[[listen]]\ntransport = "tls"\ncertificate = "{__file__}"\nkey = "{__file__}"\n'
         for text, told in [
             (
                 '[[listen]]\ntransport = "udp"\npage = true',
@@ -231,8 +239,38 @@ class Bad(unittest.SynchronousTestCase):
                 '[[listen]]\ntransport = "tcp"\n[[listen]]\ntransport = "ws"\nport = 5060',
                 "x: listen[2]: 127.0.0.1 port 5060 is taken by listen[1]",
             ),
+            (
+                '[[listen]]\ntransport = "udp"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"',
+                'x: listen[1]: transport "udp" takes no proxy_protocol',
+            ),
+            (
+                '[[listen]]\ntransport = "ws"\nclient_certificate = "ask"',
+                'x: listen[1]: transport "ws" takes no client_certificate and no authorities',
+            ),
+            (
+                f'{tls}client_certificate = "require"',
+                'x: listen[1]: client_certificate = "require" needs authorities',
+            ),
+            (
+                f'{tls}authorities = "{__file__}"',
+                'x: listen[1]: authorities are of use with client_certificate = "ask" or "require"',
+            ),
+            (
+                '[[listen]]\ntransport = "ws"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"',
+                (
+                    'x: listen[1].proxy_protocol: no [[trusted]] with role "proxy" is for transport "ws" '
+                    "(ws and wss have to be named)"
+                ),
+            ),
+            (
+                f'[[profile]]\nname = "p"\ncertificate = "{__file__}"',
+                "x: profile[1]: certificate and key go together",
+            ),
         ]:
             self.assertEqual(mistakes(text), [told])
+        self.assertEqual(mistakes(f'{tls}client_certificate = "ask"'), [])
+        proxied = '[[listen]]\ntransport = "tcp"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"'
+        self.assertEqual(mistakes(proxied), [])
 
     def test_between_options_all_at_once(self) -> None:
         """Several such mistakes are told together."""
@@ -319,7 +357,9 @@ class Documents(unittest.SynchronousTestCase):
         self.assertEqual(config.loads(text), config.default())
         uncommented = "\n".join(line[1:] for line in text.splitlines() if line[:1] == "#" and line[1:2] != " ")
         told = [line.partition(": cannot read")[0] for line in mistakes(uncommented)]
-        self.assertEqual(told, ["x: listen[1].certificate[1]", "x: listen[1].key[1]"])
+        listen = [f"x: listen[1].{key}" for key in ("certificate[1]", "key[1]", "authorities")]
+        profile = [f"x: profile[1].{key}" for key in ("authorities", "certificate", "key")]
+        self.assertEqual(told, listen + profile)
         everything = tomllib.loads(uncommented)
         for name, _, section in reference.sections():
             table = everything[name] if name else everything

@@ -67,23 +67,24 @@ class TrustedSource:
 class Trust:
     """All entries. The first that matches counts."""
 
-    __slots__ = ("_remembered", "_sources", "_written")
+    __slots__ = ("_learnt", "_remembered", "_sources", "_written")
 
     def __init__(self, sources: Iterable[TrustedSource] = ()) -> None:
         """Raises ValueError for what is no network."""
-        self._written = tuple(sources)
         self._remembered: dict[str, tuple[TrustedSource, ...]] = {}
-        self.learn(())
+        self._learnt: tuple[TrustedSource, ...] = ()
+        self.rewrite(sources)
 
     def learn(self, sources: Iterable[TrustedSource]) -> None:
         """Trust ``sources`` besides those that were written down, in the place of what was learnt before."""
-        self._sources = tuple((source, Networks(source.networks)) for source in (*self._written, *sources))
-        self._remembered.clear()
+        self._learnt = tuple(sources)
+        self.rewrite(self._written)
 
     def rewrite(self, sources: Iterable[TrustedSource]) -> None:
-        """Other entries were written down. What was learnt has to be learnt again."""
+        """Other entries were written down. What was learnt stays."""
         self._written = tuple(sources)
-        self.learn(())
+        self._sources = tuple((source, Networks(source.networks)) for source in (*self._written, *self._learnt))
+        self._remembered.clear()
 
     def role(self, flow: Flow) -> Role | None:
         """What the peer of ``flow`` is to us; None for a stranger or a user."""

@@ -58,6 +58,28 @@ class Listen:
     key: tuple[ReadableFile, ...] = field(
         default=(), metadata=about("tls and wss: the private keys, in the order of `certificate`.", ["privkey.pem"])
     )
+    client_certificate: Annotated[str, Choice(("no", "ask", "require"))] = field(
+        default="no",
+        metadata=about(
+            'tls and wss: whether clients are asked for certificates. "ask": what they show is noted for your hooks '
+            '(`flow.tls`); "require": only those come in for whom `authorities` vouch.'
+        ),
+    )
+    authorities: ReadableFile | None = field(
+        default=None,
+        metadata=about(
+            "tls and wss: PEM file of the authorities that clients' certificates are checked against. SIGHUP reads it "
+            "again.",
+            "clients-ca.pem",
+        ),
+    )
+    proxy_protocol: bool = field(
+        default=False,
+        metadata=about(
+            "tcp, tls, ws and wss: every connection begins with a PROXY header (version 1 or 2) that says who is "
+            'behind the proxy. It is believed from a `[[trusted]]` with role "proxy"; all others are closed.'
+        ),
+    )
     path: tuple[HttpPath, ...] = field(
         default=("/ws", "/"), metadata=about("ws and wss: the paths of a WebSocket's URL; any other is answered 404.")
     )
@@ -87,8 +109,20 @@ class Listen:
             raise Wrong(f'transport "{self.transport}" takes no certificate and no key')
         if len(self.certificate) != len(self.key):
             raise Wrong(f"{len(self.certificate)} certificate(s), but {len(self.key)} key(s)")
+        self._check_proxies_and_clients(secure)
         if not self.websocket and (self.path != ("/ws", "/") or self.origins is not None or self.page):
             raise Wrong(f'transport "{self.transport}" takes no path, origins or page')
+
+    def _check_proxies_and_clients(self, secure: bool) -> None:
+        if self.proxy_protocol and self.transport == "udp":
+            raise Wrong('transport "udp" takes no proxy_protocol')
+        asked = self.client_certificate != "no"
+        if not secure and (asked or self.authorities is not None):
+            raise Wrong(f'transport "{self.transport}" takes no client_certificate and no authorities')
+        if self.client_certificate == "require" and self.authorities is None:
+            raise Wrong('client_certificate = "require" needs authorities')
+        if self.authorities is not None and not asked:
+            raise Wrong('authorities are of use with client_certificate = "ask" or "require"')
 
     @property
     def websocket(self) -> bool:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from oversip_tw.config.about import about
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Transport
-from oversip_tw.config.values import Choice, Domain, Name, Network, Octets, Port, Seconds, SipUri, Span
+from oversip_tw.config.values import Choice, Domain, Name, Network, Octets, Port, ReadableFile, Seconds, SipUri, Span
 
 HopTransport = Annotated[str, Choice(("udp", "tcp", "tls"))]
 Family = Annotated[str, Choice(("ipv4", "ipv6"))]
@@ -63,7 +63,8 @@ class Profile:
     """How a next hop is found and how long it is waited for; a `[[route]]`, `[edge]` or your own code names one.
 
     The one named "default" is for all other next hops, "users" for the phones that are connected to us, "in_dialog" for
-    requests within a call; what is not written is as "default".
+    requests within a call to a next hop that no configured one is. Where these are not written "default" holds. No
+    profile takes options of another: what it does not say is as in this table.
     """
 
     name: Name = field(metadata=about("What routes call it.", "trunk"))
@@ -109,3 +110,25 @@ class Profile:
             "browsers and phones behind a NAT are not found again."
         ),
     )
+    verify: bool = field(
+        default=True,
+        metadata=about(
+            "TLS: the next hop's certificate has to prove its domain (RFC 5922); `false`: any certificate will do."
+        ),
+    )
+    authorities: ReadableFile | None = field(
+        default=None,
+        metadata=about(
+            "TLS: PEM file of authorities to trust besides the system's. SIGHUP reads it again, as the two below.",
+            "trunk-ca.pem",
+        ),
+    )
+    certificate: ReadableFile | None = field(
+        default=None,
+        metadata=about("TLS: PEM file with the certificate, and its chain, that we show when asked.", "client.pem"),
+    )
+    key: ReadableFile | None = field(default=None, metadata=about("TLS: its private key.", "client.key"))
+
+    def __attrs_post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise Wrong("certificate and key go together")

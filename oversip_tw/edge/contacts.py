@@ -36,7 +36,7 @@ class Contacts:
             return
         address = NameAddr.parse(values[0])
         uri = address.uri
-        if not uri.is_sip or self.sealed_in(uri) is not None:
+        if not uri.is_sip:
             return
         token = self._tokens.contact(key, uri.text)
         if self._whole:

@@ -109,6 +109,7 @@ class Registration:
         edge, arrival = self._edge, self._arrival
         edge.contacts.show(response)
         put, drop = await self._changes(response)
+        refreshed = {binding.key for binding in put if self._is_refresh(binding)}
         try:
             if put or drop:
                 await self._core.location.commit(self._aor, put, drop)
@@ -117,7 +118,7 @@ class Registration:
             put = []
         flow = arrival.flow
         for binding in put:
-            edge.given.on_change(Change.ADDED, binding)
+            edge.given.on_change(Change.REFRESHED if binding.key in refreshed else Change.ADDED, binding)
             edge.given.came_back(binding.key, flow)
         for binding in drop:
             edge.given.on_change(Change.REMOVED, binding)
@@ -144,15 +145,19 @@ class Registration:
         self._ask_whether_alive(put)
         return put, [binding for binding in known if binding.key in gone]
 
+    def _is_refresh(self, binding: Binding) -> bool:
+        known = self._core.location.by_key(binding.key)
+        return known is not None and not known.ended and known.flow_id == binding.flow_id
+
     def _granted(self, contact: NameAddr, granted: list[NameAddr], response: Response) -> int:
-        """How long the core keeps that Contact; 0: it does not."""
+        """How long the core keeps that Contact; 0: it does not. Some cores give it back mended, or not at all."""
+        asked = self._asked(contact)
         for each in granted:
             if each.uri.text == contact.uri.text or each.uri.equivalent(contact.uri):
                 text = each.param("expires")
                 seconds = number(text, _LONGEST) if text else response.expires
-                asked = self._asked(contact)
                 return asked if seconds is None else seconds
-        return 0
+        return asked if contact is self._single else 0
 
     def _asked(self, contact: NameAddr) -> int:
         text = contact.param("expires")

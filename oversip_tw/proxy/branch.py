@@ -319,7 +319,7 @@ class Branch:
 
     def _not_reached(self, reason: str) -> Outcome:
         """The next hop refused the connection, or nobody is there (ICMP): whoever comes next need not try."""
-        if self.flow is not None and getattr(self.flow, "failure", "") == "tls":
+        if self.flow is not None and self.flow.failure == "tls":
             return endings.WRONG_PEER
         if self._target is not None:
             self.context.core.health.down(self._target, self.profile.down_for, reason)

@@ -46,9 +46,17 @@ class Destinations:
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
-        if not arrival.client or arrival.user is None or not wants_record_route(arrival.request):
+        if not arrival.client or not wants_record_route(arrival.request):
             return b""
-        here = [binding for binding in self._core.location.by_flow(arrival.flow.id) if binding.aor == arrival.user]
+        user = arrival.user
+        if self._core.settings.edge:
+            user = arrival.request.from_.uri.aor
+        elif user is None:
+            return b""
+        bound = self._core.location.by_flow(arrival.flow.id)
+        here = [binding for binding in bound if binding.aor == user]
+        if not here and self._core.settings.edge and len(bound) == 1:
+            here = list(bound)  # an anonymous call of the only phone there
         if len(here) > 1:
             here = _matching(here, arrival.request)
         return here[0].key if here else b""

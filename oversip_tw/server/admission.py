@@ -67,13 +67,13 @@ class Admission:
     async def admit_register(self, arrival: Arrival) -> None:
         """Let a REGISTER pass, and note its user. Raises SIPError: 401 or 403."""
         request = arrival.request
+        if request.has("Path") and not arrival.trusted:
+            raise SIPError(403, "Path Not Allowed")
         if self._settings.edge:
             return  # the core asks who it is
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
             raise SIPError(403, "Foreign Domain")
-        if request.has("Path") and not arrival.trusted:
-            raise SIPError(403, "Path Not Allowed")
         if arrival.unchallenged:
             arrival.user = user.aor
             return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from oversip_tw.auth.floods import Pings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener
+from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
 from oversip_tw.registrar.registrar import Registrar
@@ -126,6 +128,20 @@ class Element:
     def malformed(self, error: SIPError, flow: Flow) -> None:
         """Framing was lost on a stream; the transport closes it after the answer."""
         self._unreadable(error, flow)
+
+    def tls_accepted(self, flow: Flow, peer: TlsPeer) -> Awaitable[None] | None:
+        """A client has ended its TLS handshake. None: let it in; what is awaited may raise, to refuse it."""
+        hooking = self.hooking
+        if not hooking.overrides("on_tls_accepted"):
+            return None
+        return hooking.run(lambda: hooking.hooks.on_tls_accepted(flow, peer))
+
+    def tls_connected(self, flow: Flow, peer: TlsPeer) -> Awaitable[None] | None:
+        """The same, where we dialled."""
+        hooking = self.hooking
+        if not hooking.overrides("on_tls_connected"):
+            return None
+        return hooking.run(lambda: hooking.hooks.on_tls_connected(flow, peer))
 
     async def connecting(self, handshake: HandshakeRequest, flow: Flow) -> None:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""

@@ -35,6 +35,10 @@ class Work:
         arrival = self.arrival
         transaction = self._core.transactions.serve(arrival.request, arrival.flow, arrival.client, self)
         self.transaction = arrival.transaction = transaction
+        core, flow = self._core, arrival.flow
+        if core.settings.edge and arrival.client and not flow.reliable and not core.location.by_flow(flow.id):
+            # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
+            transaction.quiet = True
         return transaction
 
     def refuse(self, error: SIPError) -> None:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from oversip_tw.auth.networks import Networks
@@ -25,18 +26,21 @@ from oversip_tw.service import settings
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.transaction.wheel import TimerWheel
+from oversip_tw.transport.client_tls import ClientTls
 from oversip_tw.transport.connector import Connector
 from oversip_tw.transport.dns import HOSTS_FILE, DnsLookups, dns_lookups
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.listeners import Listeners
+from oversip_tw.transport.proxied import IsProxy
 from oversip_tw.transport.route import is_local
 from oversip_tw.transport.stream import Streams
-from oversip_tw.transport.tls import CertificateError, ServerTls
+from oversip_tw.transport.tls import CertificateError
 from oversip_tw.transport.websocket import WebSocketFactory
 from oversip_tw.web import phone_page
 
@@ -98,8 +102,12 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     trust = Trust(settings.trusted(config))
     offers: dict[Listener, tuple[str, ...]] = {}
     streams = _streams(config, reactor, flows, trust, log)
-    listeners = Listeners(reactor, streams)
-    connector = Connector(reactor, streams, listeners.bound, listeners.udp)
+
+    def is_proxy(transport: str, peer: Address) -> bool:
+        return trust.role_of(transport, peer) is Role.PROXY
+
+    listeners = Listeners(reactor, streams, is_proxy)
+    connector = Connector(reactor, streams, listeners.bound, listeners.udp, _client_tls(config))
     lookups = dns_lookups(reactor, config.dns.servers, HOSTS_FILE if config.dns.hosts else None)
     element = assemble(
         Surroundings(
@@ -120,21 +128,12 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
     )
     # Transports report to the element, which sends by the connector, which shares what transports share.
     streams.receiver, streams.admit = element, element.pings.admit
+    streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
     websockets: list[WebSocketFactory] = []
 
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        factory = WebSocketFactory(
-            element,
-            flows,
-            listener,
-            reactor,
-            settings.websockets(config, listen),
-            phone_page(settings.page_domain(config)) if listen.page else None,
-            element.connecting,
-            lambda peer: trust.role_of(listen.transport, peer) is Role.PROXY,
-            streams.connections,
-        )
+        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy)
         websockets.append(factory)
         return factory
 
@@ -144,6 +143,30 @@ def build(config: Config, reactor: Any, log: Log) -> Parts:
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
         from_thread, offers, websockets, websocket,
     )  # fmt: skip
+
+
+def _websocket(
+    config: Config,
+    listen: Listen,
+    listener: BoundListener,
+    reactor: Any,
+    element: Element,
+    streams: Streams,
+    is_proxy: IsProxy,
+) -> WebSocketFactory:
+    """What one ws or wss listener listens with."""
+    return WebSocketFactory(
+        element,
+        streams.flows,
+        listener,
+        reactor,
+        settings.websockets(config, listen),
+        phone_page(settings.page_domain(config)) if listen.page else None,
+        element.connecting,
+        partial(is_proxy, listen.transport),
+        streams.connections,
+        on_tls=element.tls_accepted if listen.transport == "wss" else None,
+    )
 
 
 def _element_settings(
@@ -182,16 +205,11 @@ def mistakes(config: Config) -> list[Mistake]:
     return found
 
 
-def certificate_mistakes(config: Config) -> list[Mistake]:
-    """Certificates and keys that are none."""
-    found = []
-    for number, listen in enumerate(config.listen, 1):
-        if listen.certificate:
-            try:
-                ServerTls(settings.listener(listen).certificates)
-            except CertificateError as error:
-                found.append(Mistake(f"listen[{number}].certificate", str(error)))
-    return found
+def _client_tls(config: Config) -> dict[str, ClientTls]:
+    try:
+        return client_tls(config)
+    except CertificateError as error:
+        raise StartUpError(str(error)) from None
 
 
 def _hooks(config: Config) -> Hooks:
@@ -229,7 +247,9 @@ def _streams(config: Config, reactor: Any, flows: FlowTable, trust: Trust, log: 
 
     def has_no_limit(address: str) -> bool:
         peer: Address = (address, 0)
-        return address in exempt or any(trust.role_of(transport, peer) is not None for transport in ("tcp", "ws"))
+        return address in exempt or any(
+            trust.role_of(transport, peer) is not None for transport in ("tcp", "tls", "ws", "wss")
+        )
 
     return Streams(
         Nobody(),

@@ -9,8 +9,9 @@ import attrs
 from oversip_tw.config import Config, ConfigError
 from oversip_tw.promise import spawn
 from oversip_tw.service import settings
-from oversip_tw.service.build import Parts, certificate_mistakes, make_hooks
+from oversip_tw.service.build import Parts, make_hooks
 from oversip_tw.service.hooks import HooksError, initialise
+from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.transport.tls import CertificateError
 
 #: what is taken over from a new file; everything else waits for the next start
@@ -60,9 +61,11 @@ async def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Conf
         hooks.core = element.core
         hooks.edge = None if element.logic is None else element.logic.edge
         await initialise(hooks)
+        towards = client_tls(config)
         parts.listeners.reload()
     except (HooksError, CertificateError) as error:
         raise Refused([str(error)]) from None
+    parts.connector.use_tls(towards)
     element.core.use(settings.routing(config))
     parts.trust.rewrite(settings.trusted(config))
     edge = settings.edge(config)

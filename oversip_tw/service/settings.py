@@ -15,8 +15,9 @@ from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transport import websocket
+from oversip_tw.transport.client_tls import ClientTlsSettings
 from oversip_tw.transport.limits import possible_connections
-from oversip_tw.transport.listener import CertificateFiles, ListenerSpec
+from oversip_tw.transport.listener import CertificateFiles, ClientCertificates, ListenerSpec
 from oversip_tw.transport.stream import StreamSettings
 
 #: pages that may open a WebSocket where the configuration does not say: the listener's own, if it has one
@@ -31,7 +32,22 @@ def listener(listen: Listen) -> ListenerSpec:
         listen.bound_port,
         listen.advertised or "",
         tuple(CertificateFiles(*files) for files in zip(listen.certificate, listen.key, strict=True)),
+        ClientCertificates(listen.client_certificate, listen.authorities or ""),
+        listen.proxy_protocol,
     )
+
+
+def client_tls(config: Config) -> dict[str, ClientTlsSettings]:
+    """TLS towards next hops, by the names of their profiles; "" is for all that name none."""
+    found = {
+        profile.name: ClientTlsSettings(
+            profile.verify,
+            profile.authorities or "",
+            CertificateFiles(profile.certificate, profile.key) if profile.certificate and profile.key else None,
+        )
+        for profile in config.profile
+    }
+    return {"": found.get("default", ClientTlsSettings()), **found}
 
 
 def message_limits(config: Config) -> Limits:
@@ -227,6 +243,7 @@ def profile(config: Config, name: str | None) -> proxy.Profile:
             budget=times.lookup,
             dns=given.dns,
             own_order=given.own_order,
+            tls=given.name,
         ),
         timers=Timers(t1=times.t1, t2=times.t2, t4=times.t4, b=given.timer_b, f=given.timer_f),
         failover=given.failover,

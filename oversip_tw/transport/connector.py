@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from oversip_tw.interfaces import Address, Flow, Target
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.transaction.wheel import Timer
+from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
 from oversip_tw.transport.flow import StreamFlow
 from oversip_tw.transport.listener import BoundListener
-from oversip_tw.transport.peer_identity import ClientTls, WrongPeer
+from oversip_tw.transport.peer_identity import WrongPeer
 from oversip_tw.transport.reason import reason_text
 from oversip_tw.transport.route import source_towards
 from oversip_tw.transport.stream import StreamConnection, Streams
 from oversip_tw.transport.tls import TlsFactory
 from oversip_tw.transport.udp import UdpListener
 
-#: transport, address, port, and the domain that TLS has proven ("" on TCP)
-Key = tuple[str, str, int, str]
+#: transport, address, port; on TLS the domain that was proven, and by which settings
+Key = tuple[str, str, int, str, ClientTlsSettings | None]
 
 #: looks at an idle connection; it is closed after so many in a row
 _LOOKS = 4
@@ -63,13 +66,17 @@ class DialledConnection(StreamConnection):
         if self._tls is None:
             self.opened()
 
-    def opened(self) -> None:
+    def secured(self) -> None:
         if self._tls is not None:
             try:
                 self._tls.check(self.transport.getHandle(), self.name)
             except WrongPeer as error:
+                self.flow.failure = "tls"
                 self.abort(str(error))
                 return
+        self.meet(self._streams.tls_connected)
+
+    def opened(self) -> None:
         queue, self._queue, self.queued = self._queue or [], None, 0
         super().opened()
         for data in queue:
@@ -92,8 +99,18 @@ class DialledConnection(StreamConnection):
         self._used = True
         super().dataReceived(data)
 
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        flow = self.flow
+        if isinstance(reason.value, SSL.Error):
+            # A server that wants a certificate of us says so after our side of the handshake (TLS 1.3).
+            flow.failure = "tls"
+        elif self._queue is not None and not flow.failure:
+            flow.failure = "connect" if self._why or self._tls is None else "tls"
+        super().connectionLost(reason)
+
     def failed(self, reason: Failure) -> None:
         """The connection could not be made."""
+        self.flow.failure = "connect"
         self._stop_waiting()
         timeout = isinstance(reason.value, ConnectTimeout)
         self.ended(self._why or ("connecting took too long" if timeout else reason_text(reason)))
@@ -109,6 +126,9 @@ class DialledConnection(StreamConnection):
         if self._queue is None:
             super().finish()
         else:
+            if self._gate is not None:
+                # A hook that closes it refuses it.
+                self.flow.failure = "tls"
             self.abort("closed by us")
 
     def abort(self, reason: str) -> None:
@@ -160,7 +180,10 @@ class _DiallingTls(TlsFactory):
 
 
 class Connector:
-    """`interfaces.Connector`. ``listeners`` and ``udp`` are the living lists of `listeners.Listeners`."""
+    """`interfaces.Connector`. ``listeners`` and ``udp`` are the living lists of `listeners.Listeners`.
+
+    ``tls`` holds the sets of TLS settings that a `Target` names, "" the one for all others.
+    """
 
     def __init__(
         self,
@@ -168,14 +191,14 @@ class Connector:
         streams: Streams,
         listeners: Sequence[BoundListener],
         udp: Sequence[UdpListener],
-        tls: ClientTls | None = None,
+        tls: Mapping[str, ClientTls] | None = None,
         source: Callable[[str], str] = source_towards,
     ) -> None:
         self._reactor = reactor
         self._streams = streams
         self._listeners = listeners
         self._udp = udp
-        self._tls = tls or ClientTls()
+        self._tls: Mapping[str, ClientTls] = tls or {"": ClientTls()}
         self._source = source
         self._pool: dict[Key, DialledConnection] = {}
         #: which UDP listener leads to an address, while there are as many listeners as at first
@@ -186,18 +209,27 @@ class Connector:
         """See `interfaces.Connector.flow_to`. Raises SIPError 478 (no way there), 503 (too much waits to get there)."""
         if target.transport == "udp":
             return self._udp_flow((target.address, target.port))
-        key = (
+        tls = self._tls_for(target) if target.transport == "tls" else None
+        key: Key = (
             target.transport,
             target.address,
             target.port,
-            target.name.lower() if target.transport == "tls" else "",
+            target.name.lower() if tls is not None else "",
+            tls.settings if tls is not None else None,
         )
         connection = self._pool.get(key)
         if connection is None or connection.flow.closed:
-            connection = self._pool[key] = self._dial(target)
+            connection = self._pool[key] = self._dial(target, tls)
         elif connection.queued >= self._streams.settings.connect_queue:
             raise SIPError(503)
         return connection.flow
+
+    def use_tls(self, tls: Mapping[str, ClientTls]) -> None:
+        """Make connections by these sets from now on. Those there are serve on where the settings are the same."""
+        self._tls = tls
+
+    def _tls_for(self, target: Target) -> ClientTls:
+        return self._tls.get(target.tls) or self._tls[""]
 
     @property
     def count(self) -> int:
@@ -221,13 +253,12 @@ class Connector:
             way = self._udp_ways[peer[0]] = next(port for port in self._udp if port.listener is best)
         return way.flow(peer)
 
-    def _dial(self, target: Target) -> DialledConnection:
+    def _dial(self, target: Target, tls: ClientTls | None) -> DialledConnection:
         if target.transport not in ("tcp", "tls"):
             # A browser cannot be dialled, and no SIP server expects a WebSocket from us (RFC 7118 §5).
-            raise SIPError(478, _UNRESOLVABLE)
+            raise SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
         self._sweep()
         listener = self._best(target.transport, target.address, self._listeners)
-        tls = self._tls if target.transport == "tls" else None
         connection = DialledConnection(self._streams, listener, target, tls)
         factory: ClientFactory | _DiallingTls = _Dialling(connection)
         if tls is not None:
@@ -246,7 +277,7 @@ class Connector:
         """The listener whose address a packet to ``address`` leaves from; else one of all addresses, else the first."""
         fitting = [each for each in listeners if each.transport == transport and each.ipv6 == (":" in address)]
         if not fitting:
-            raise SIPError(478, _UNRESOLVABLE)
+            raise _no_listener(transport, address, listeners)
         if len(fitting) == 1:
             return fitting[0]
         source = self._source(address)
@@ -268,4 +299,9 @@ class Connector:
             del self._pool[key]
 
 
-_UNRESOLVABLE = "Unresolvable Destination"
+def _no_listener(transport: str, address: str, listeners: Iterable[BoundListener]) -> SIPError:
+    """Why nothing of ours can send there."""
+    if not any(each.transport == transport for each in listeners):
+        return SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
+    family, code = ("IPv6", codes.NO_IPV6) if ":" in address else ("IPv4", codes.NO_IPV4)
+    return SIPError(478, f"Destination Requires Unsupported {family}", code=code)

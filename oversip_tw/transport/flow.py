@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from oversip_tw.interfaces import Address, HandshakeRequest, Listener
+from oversip_tw.interfaces import Address, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.outbound.flow_id import pack_udp
 
 
@@ -33,6 +33,7 @@ class UdpFlow:
         "_socket",
         "accepted",
         "closed",
+        "failure",
         "handshake",
         "id",
         "identity",
@@ -41,6 +42,7 @@ class UdpFlow:
         "peer",
         "reliable",
         "secure",
+        "tls",
         "transport",
         "variables",
     )
@@ -59,7 +61,9 @@ class UdpFlow:
         self.identity: str | None = None
         self.variables: dict[str, object] = Forgetful()
         self.handshake: HandshakeRequest | None = None
+        self.tls: TlsPeer | None = None
         self.closed = False
+        self.failure = ""
 
     def send(self, data: bytes) -> None:
         if (tap := self.listener.tap) is not None:
@@ -101,6 +105,7 @@ class StreamFlow:
         "_wire",
         "accepted",
         "closed",
+        "failure",
         "handshake",
         "id",
         "identity",
@@ -109,6 +114,7 @@ class StreamFlow:
         "peer",
         "reliable",
         "secure",
+        "tls",
         "transport",
         "variables",
     )
@@ -128,7 +134,9 @@ class StreamFlow:
         self.identity: str | None = None
         self.variables: dict[str, object] = {}
         self.handshake: HandshakeRequest | None = None
+        self.tls: TlsPeer | None = None
         self.closed = False
+        self.failure = ""
 
     def send(self, data: bytes) -> None:
         if not self.closed:

@@ -24,6 +24,16 @@ class CertificateFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """What clients are asked to show of themselves in the TLS handshake."""
+
+    #: "no"; "ask": whatever they show is noted; "require": only those come in for whom ``authorities`` vouch
+    wanted: str = "no"
+    #: PEM file
+    authorities: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerSpec:
     """One listener to open. ``port`` 0 takes a free one; ``certificates``: the first serves who asks for no name."""
 
@@ -33,6 +43,9 @@ class ListenerSpec:
     #: "host" or "host:port" for Via, Record-Route and Path; "" says the bound address
     advertised: str = ""
     certificates: tuple[CertificateFiles, ...] = ()
+    clients: ClientCertificates = ClientCertificates()
+    #: each connection begins with a PROXY header, which says who is behind a proxy of ours
+    proxy_protocol: bool = False
     #: connections that wait for us to accept them
     backlog: int = 511
 

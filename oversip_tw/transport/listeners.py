@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from oversip_tw.interfaces import Address, Flow
 from oversip_tw.transport.listener import TRANSPORTS, BoundListener, ListenError, ListenerSpec
 from oversip_tw.transport.port import listen_tcp
+from oversip_tw.transport.proxied import IsProxy, ProxiedFactory
 from oversip_tw.transport.stream import StreamFactory, Streams
 from oversip_tw.transport.tls import HTTP, CertificateError, ServerTls, TlsFactory
 from oversip_tw.transport.udp import TwistedUdp, UdpReader, udp_listener
@@ -26,11 +27,13 @@ _LOOK = 0.1
 class Listeners:
     """Opens listeners and keeps them. ``bound`` and ``udp`` are living lists, in the order of opening."""
 
-    def __init__(self, reactor: Any, streams: Streams) -> None:
+    def __init__(self, reactor: Any, streams: Streams, is_proxy: IsProxy = lambda transport, address: False) -> None:
+        """``is_proxy``: whose PROXY headers are believed."""
         self.bound: list[BoundListener] = []
         self.udp: list[UdpReader | TwistedUdp] = []
         self._reactor = reactor
         self._streams = streams
+        self._is_proxy = is_proxy
         self._ports: list[Any] = []
         self._tls: list[ServerTls] = []
         streams.flows.serve_udp(self._udp_flow)
@@ -71,20 +74,21 @@ class Listeners:
             factory = websocket(listener)
         else:
             raise ListenError(spec, "nothing here speaks WebSocket")
-        if spec.transport in ("tls", "wss"):
-            tls = self._server_tls(spec)
+        tls = self._server_tls(spec) if spec.transport in ("tls", "wss") else None
+        if tls is not None:
             factory = TlsFactory(tls, False, factory, self._reactor)
-            self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log))
+        if spec.proxy_protocol:
+            factory = ProxiedFactory(self._streams, listener, factory, self._is_proxy)
+        self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log))
+        if tls is not None:
             self._tls.append(tls)
-        else:
-            self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log))
         return listener
 
     def _server_tls(self, spec: ListenerSpec) -> ServerTls:
         if not spec.certificates:
             raise ListenError(spec, "no certificate")
         try:
-            return ServerTls(spec.certificates, HTTP if spec.transport == "wss" else ())
+            return ServerTls(spec.certificates, HTTP if spec.transport == "wss" else (), clients=spec.clients)
         except CertificateError as error:
             raise ListenError(spec, str(error)) from None
 

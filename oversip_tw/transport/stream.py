@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IHandshakeListener, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -24,8 +25,10 @@ from oversip_tw.sip.limits import Limits
 from oversip_tw.transaction.wheel import Timer, TimerWheel
 from oversip_tw.transport.backlog import Backlog
 from oversip_tw.transport.flow import StreamFlow
+from oversip_tw.transport.gate import Gate, OnTls, everybody, words
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.reason import reason_text
+from oversip_tw.transport.tls_peer import NOBODY, shown
 
 PONG = b"\r\n"
 #: TCP's own keep-alive after 120 s of silence, four times at 15 s (the kernel's default is two hours); tcp(7), Linux
@@ -60,11 +63,24 @@ class StreamSettings:
 class Streams:
     """What all stream connections share. ``connections`` counts those that others open.
 
-    ``admit`` says whether one more keep-alive on that flow is answered (F3, on UDP too); it and ``receiver`` may be set
-    until the first listener opens.
+    ``admit`` says whether one more keep-alive on that flow is answered (F3, on UDP too); ``tls_accepted`` and
+    ``tls_connected`` look at the peers of TLS connections, theirs and ours. They and ``receiver`` may be set until the
+    first listener opens.
     """
 
-    __slots__ = ("admit", "connections", "flows", "limits", "log", "new_id", "receiver", "settings", "wheel")
+    __slots__ = (
+        "admit",
+        "connections",
+        "flows",
+        "limits",
+        "log",
+        "new_id",
+        "receiver",
+        "settings",
+        "tls_accepted",
+        "tls_connected",
+        "wheel",
+    )
 
     def __init__(
         self,
@@ -84,6 +100,8 @@ class Streams:
         self.limits = limits
         self.connections = connections or ConnectionLimits()
         self.admit: Callable[[Flow], bool] = lambda flow: True
+        self.tls_accepted: OnTls = everybody
+        self.tls_connected: OnTls = everybody
         self.new_id: Callable[[], bytes] = lambda: stream_id(os.urandom(STREAM_OCTETS))
 
 
@@ -106,6 +124,8 @@ class StreamConnection(Protocol):
         #: a message has begun and its deadline runs
         self._begun = False
         self._announced = False
+        #: somebody looks at who has shown what in the TLS handshake
+        self._gate: Gate | None = None
 
     # Twisted calls these
 
@@ -125,12 +145,16 @@ class StreamConnection(Protocol):
             self.opened()
 
     def handshakeCompleted(self) -> None:
-        if not self._announced and not self.flow.closed:
-            self.opened()
+        if not self._announced and self._gate is None and not self.flow.closed:
+            self.secured()
 
     def dataReceived(self, data: bytes) -> None:
         flow = self.flow
         if flow.closed:
+            return
+        if self._gate is not None:
+            if not self._gate.hold(data):
+                self.abort("sent too much before it was let in")
             return
         try:
             for message in self._framer.feed(data):
@@ -160,12 +184,42 @@ class StreamConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_waiting()
+        if self._gate is not None:
+            self._gate.forget()
         if self._backlog is not None:
             self._backlog.stop()
             self._backlog = None
         self.ended(self._why or reason_text(reason))
 
     # what there is to a connection's life
+
+    def secured(self) -> None:
+        """TLS is through."""
+        self.meet(self._streams.tls_accepted)
+
+    def meet(self, look: OnTls) -> None:
+        """Open, once ``look`` has nothing against who is at the other end."""
+        self.flow.tls = peer = shown(self.transport)
+        answer = look(self.flow, peer or NOBODY)
+        if answer is None:
+            self.opened()
+        else:
+            # The answer has its own time.
+            self._stop_waiting()
+            self._gate = Gate(2 * self._streams.limits.message)
+            self._gate.ask(answer, self._let_in, self._turn_away)
+
+    def _let_in(self, held: bytes) -> None:
+        self._gate = None
+        if not self.flow.closed:
+            self.opened()
+            if held:
+                self.dataReceived(held)
+
+    def _turn_away(self, error: BaseException) -> None:
+        self._why = self._why or words(error, self._streams.log, self.flow)
+        self.flow.close()
+        self._gate = None
 
     def opened(self) -> None:
         """Messages may pass. A subclass that keeps the flow from being used yet calls this when it may."""
@@ -244,7 +298,7 @@ class StreamConnection(Protocol):
         self.flow.closed = True
         self._why = "framing lost"
         self._close_soon()
-        if isinstance(self.transport, ProtocolWrapper) or not ITCPTransport.providedBy(self.transport):
+        if isinstance(self.transport, TLSMemoryBIOProtocol) or not ITCPTransport.providedBy(self.transport):
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()

@@ -11,8 +11,9 @@ from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreato
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from oversip_tw.transport.listener import CertificateFiles
+from oversip_tw.transport.listener import CertificateFiles, ClientCertificates
 from oversip_tw.transport.reason import tls_text
+from oversip_tw.transport.tls_peer import Judging, insist, take_note
 
 #: forward secrecy only; CBC is left for phones that know nothing newer
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES256:ECDHE+AES128:!aNULL:!eNULL:!MD5:!DSS"
@@ -68,14 +69,47 @@ def use_certificate(context: SSL.Context, files: CertificateFiles) -> x509.Certi
     return certificate
 
 
+def trust(context: SSL.Context, path: str) -> None:
+    """Add the authorities of a PEM file to those whose word counts. Raises CertificateError."""
+    read_file(path)
+    try:
+        context.load_verify_locations(path)
+    except SSL.Error as error:
+        raise CertificateError(path, f"no usable PEM certificates ({tls_text(error)})") from None
+
+
+def ask_clients(context: SSL.Context, clients: ClientCertificates) -> None:
+    """Let a server's ``context`` ask for certificates. Raises CertificateError."""
+    if clients.wanted == "require":
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, insist)
+    else:
+        context.set_verify(SSL.VERIFY_PEER, take_note)
+    if clients.authorities:
+        trust(context, clients.authorities)
+        # The names of the authorities help clients with many certificates to choose.
+        context.load_client_ca(clients.authorities.encode())
+    # A session that is resumed shows no certificate again: whoever came by one that nobody vouches for would seem
+    # to have none at all the second time.
+    context.set_options(SSL.OP_NO_TICKET)
+    context.set_session_id(b"oversip")
+
+
 class _Contexts:
     """One set of server contexts: never changed, replaced as a whole."""
 
-    def __init__(self, files: Sequence[CertificateFiles], protocols: Sequence[bytes], ciphers: bytes) -> None:
+    def __init__(
+        self,
+        files: Sequence[CertificateFiles],
+        protocols: Sequence[bytes],
+        ciphers: bytes,
+        clients: ClientCertificates,
+    ) -> None:
         self.by_name: dict[str, SSL.Context] = {}
         contexts = []
         for each in files:
             context = _server_context(protocols, ciphers)
+            if clients.wanted != "no":
+                ask_clients(context, clients)
             for name in _dns_names(use_certificate(context, each)):
                 self.by_name.setdefault(name, context)
             contexts.append(context)
@@ -127,21 +161,27 @@ def _dns_names(certificate: x509.Certificate) -> list[str]:
 class ServerTls:
     """Makes the TLS side of accepted connections. Raises CertificateError when a file is of no use.
 
-    ``protocols`` are offered by ALPN: `HTTP` where browsers connect, none for SIP.
+    ``protocols`` are offered by ALPN: `HTTP` where browsers connect, none for SIP. ``clients``: whether they are asked
+    for certificates too, and who may vouch for them; that file is read again with the others.
     """
 
     def __init__(
-        self, files: Sequence[CertificateFiles], protocols: Sequence[bytes] = (), ciphers: bytes = CIPHERS
+        self,
+        files: Sequence[CertificateFiles],
+        protocols: Sequence[bytes] = (),
+        ciphers: bytes = CIPHERS,
+        clients: ClientCertificates = ClientCertificates(),  # noqa: B008 - frozen
     ) -> None:
         if not files:
             raise ValueError("TLS needs a certificate")
         self.files = tuple(files)
         self._protocols = tuple(protocols)
         self._ciphers = ciphers
+        self._clients = clients
         self._contexts = self._load()
 
     def _load(self) -> _Contexts:
-        return _Contexts(self.files, self._protocols, self._ciphers)
+        return _Contexts(self.files, self._protocols, self._ciphers, self._clients)
 
     def prepare(self) -> Callable[[], None]:
         """Read the files again; what is given back puts them into use. Raises CertificateError, changing nothing."""
@@ -157,7 +197,9 @@ class ServerTls:
         self.prepare()()
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._contexts.default, None)
+        if self._clients.wanted == "no":
+            return SSL.Connection(self._contexts.default, None)
+        return Judging(self._contexts.default, bool(self._clients.authorities))
 
 
 class TlsFactory(TLSMemoryBIOFactory):

@@ -47,6 +47,22 @@ class Check(unittest.SynchronousTestCase):
         self.assertIn("listen[1].certificate: ", first)
         self.assertIn("hooks: cannot load nowhere_to_be_found:Hooks: ModuleNotFoundError", second)
 
+    def test_authorities_and_profiles(self) -> None:
+        """So are the authorities for clients, and what profiles say of TLS, each with its key."""
+        terminal = Terminal(
+            self.mktemp(),
+            '[[listen]]\ntransport = "tls"\ncertificate = "server.pem"\nkey = "server.key"\n'
+            'client_certificate = "ask"\nauthorities = "oversip.toml"\n'
+            '[[profile]]\nname = "a"\n[[profile]]\nname = "b"\nauthorities = "oversip.toml"\n'
+            '[[profile]]\nname = "c"\ncertificate = "server.pem"\nkey = "ca.key"\n',
+        )
+        authority.ensure(terminal.folder, ["localhost"])
+        self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+        told = [line.split(": ")[1] for line in terminal.err.splitlines()]
+        self.assertEqual(told, ["listen[1].authorities", "profile[2].authorities", "profile[3].certificate"])
+        self.assertEqual(terminal.type("run", "-c", str(terminal.file)), 1)
+        self.assertIn("no usable PEM certificates", terminal.err)
+
     def test_key_of_another_certificate(self) -> None:
         """A key that does not belong to its certificate is told before the first browser comes."""
         terminal = Terminal(

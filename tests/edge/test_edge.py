@@ -49,6 +49,28 @@ class RegisterTests(Edges):
         arrived, _ = self.core.receives_register(bob, Supported="")
         self.assertEqual(["path"], arrived.values("Supported"))
 
+    def test_r7_path_of_a_client(self) -> None:
+        """R7: nobody but us says by which way a phone is reached."""
+        alice = self.world.phone("alice")
+        alice.send(alice.build("REGISTER", f"sip:{DOMAIN}", To=f"<{alice.aor}>", Path="<sip:evil.test;lr>"))
+        self.assertEqual([403], alice.statuses())
+
+    def test_mended_contact(self) -> None:
+        """A core that gives the Contact back with something of its own: the phone is found again all the same."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice)
+        value = arrived.get("Contact") or ""
+        extra = [("Contact", value.replace("transport=ws", "transport=ws;alias=1~2"))]
+        self.core.send(arrived.response(200, to_tag="c", headers=extra))
+        self.assertEqual(1, self.world.element.core.location.count)
+
+    def test_log(self) -> None:
+        """One line for a registration, none for its refresh."""
+        alice = self.world.through("alice")
+        self.core.register(alice)
+        said = [text for _, text in self.world.log.lines if "registered" in text]
+        self.assertEqual(1, len(said), said)
+
     def test_challenges_pass(self) -> None:
         """The core's 401 and its answer pass untouched; we challenge nobody."""
         alice = self.world.phone("alice")
@@ -127,6 +149,24 @@ class CallTests(Edges):
         alice.flow = self.world.connect("ws")
         self.core.register(alice)
         self.assertEqual(1, len([1 for data in alice.flow.sent if data.startswith(b"BYE")]))
+
+    def test_caller_that_came_back(self) -> None:
+        """The same for one who has called, by name or anonymously."""
+        for caller in ({}, {"From": "<sip:anonymous@anonymous.invalid>;tag=anon"}):
+            alice = self.world.through("alice")
+            invite = alice.build("INVITE", f"sip:desk@{DOMAIN}", **caller)
+            alice.send(invite)
+            [arrived] = self.core.requests("INVITE")
+            self.core.answer(arrived, 200)
+            accepted = alice.take()[-1]
+            theirs = self.core.dialog(arrived, accepted, callee=True)
+            alice.dialog(invite, accepted).send("ACK")
+            self.core.take()
+            self.world.lose(alice.flow)
+            theirs.send("BYE")
+            alice.flow = self.world.connect("ws")
+            self.core.register(alice)
+            self.assertEqual(1, len([1 for data in alice.flow.sent if data.startswith(b"BYE")]), caller)
 
     def test_dead_flow(self) -> None:
         """430 to the core, at once; its ACK goes nowhere."""

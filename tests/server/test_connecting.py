@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Flow, HandshakeRequest
+from oversip_tw.interfaces import Flow, HandshakeRequest, TlsPeer
 from oversip_tw.promise import spawn
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryHandshake
@@ -27,6 +29,61 @@ class Doorkeeper(Hooks):
         if handshake.query != "friend":
             raise SIPError(403, "Not You", [("X-Why", handshake.query)])
         flow.variables["friend"] = True
+
+
+class Examiner(Hooks):
+    """Lets in those for whom an authority vouches, on both sides."""
+
+    async def on_tls_accepted(self, flow: Flow, peer: TlsPeer) -> None:
+        if peer.verified is None:
+            await Deferred()  # thinks for ever
+        if not peer.verified:
+            raise SIPError(403, "Not You")
+
+    def on_tls_connected(self, flow: Flow, peer: TlsPeer) -> None:
+        if not peer.verified:
+            raise SIPError(500, "Not Them")
+
+
+class TlsPeerTests(SynchronousTestCase):
+    """`Element.tls_accepted` and `Element.tls_connected`, which TLS connections ask before a message passes."""
+
+    def outcome(self, world: World, ask: Callable[[Flow, TlsPeer], Awaitable[None] | None], peer: TlsPeer) -> object:
+        """What becomes of somebody: "asked nobody", "in", or the SIPError that keeps them out."""
+        answer = ask(world.connect(), peer)
+        if answer is None:
+            return "asked nobody"
+        ends: list[object] = []
+
+        async def run() -> None:
+            await answer
+            ends.append("in")
+
+        spawn(run(), ends.append)
+        world.clock.pump([1] * 6)
+        return ends[0]
+
+    def test_nobody_asked(self) -> None:
+        """Hooks that have nothing to say there cost nothing."""
+        world = World(hooks=Doorkeeper())
+        for ask in (world.element.tls_accepted, world.element.tls_connected):
+            self.assertEqual("asked nobody", self.outcome(world, ask, TlsPeer()))
+
+    def test_verdict(self) -> None:
+        """What a hook raises keeps the peer out; plain and async methods are alike."""
+        world = World(hooks=Examiner())
+        for ask, reason in ((world.element.tls_accepted, "Not You"), (world.element.tls_connected, "Not Them")):
+            self.assertEqual("in", self.outcome(world, ask, TlsPeer(verified=True)))
+            error = self.outcome(world, ask, TlsPeer(verified=False, error="certificate has expired"))
+            assert isinstance(error, SIPError)
+            self.assertEqual(reason, error.reason)
+
+    def test_k15_never_ends(self) -> None:
+        """K15: a hook that never ends keeps the peer out after 5 s."""
+        world = World(hooks=Examiner())
+        error = self.outcome(world, world.element.tls_accepted, TlsPeer())
+        assert isinstance(error, SIPError)
+        self.assertEqual((500, "Hook Took Too Long"), (error.status, error.reason))
 
 
 class ConnectingTests(SynchronousTestCase):

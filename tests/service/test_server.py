@@ -9,10 +9,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import DatagramProtocol, Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial import unittest
@@ -20,12 +21,14 @@ from twisted.web.client import Agent, readBody
 
 from oversip_tw import config
 from oversip_tw.demo import authority
+from oversip_tw.interfaces import Target
 from oversip_tw.service import Server, StartUpError
 from oversip_tw.sip.message import Response
 from oversip_tw.sip.parser import parse
 from oversip_tw.store.database import open_database
 from oversip_tw.store.passwords import add_user
 from oversip_tw.testing import MemoryLog
+from tests.transport.certificates import Authority
 
 LISTEN = "".join(
     f'[[listen]]\ntransport = "{transport}"\nport = 0\n{more}'
@@ -265,21 +268,75 @@ class Running(unittest.TestCase):
         """K12: a second SIGTERM ends the wait."""
         return ensureDeferred(self._hastened())
 
+    async def _house(self) -> None:
+        authority.ensure(self.folder, ["localhost"])
+        house = Authority(str(self.folder / "house"))
+        files = house.files("phone", uris=["sip:phone.example"])
+        phone = ssl.PrivateCertificate.loadPEM(
+            b"".join(Path(path).read_bytes() for path in (files.key, files.certificate))
+        )
+        ask = 'certificate = "server.pem"\nkey = "server.key"\nclient_certificate = "ask"\n'
+        ask += 'authorities = "house/ca.pem"\n'
+        listen = "".join(f'[[listen]]\ntransport = "{each}"\nport = 0\n{ask}' for each in ("tls", "wss"))
+        server = self.start(
+            f'hooks = "tests.service.tls_hooks:House"\n{listen}[[profile]]\nname = "default"\nverify = false\n'
+        )
+        hooks = server.parts.hooks
+        trust = ssl.Certificate.loadPEM((self.folder / "ca.pem").read_bytes())
+        for transport in ("tls", "wss"):
+            for certificate in (None, phone):
+                options = ssl.optionsForClientTLS("localhost", trust, certificate)
+                place = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port(server, transport))
+                line = await connectProtocol(wrapClientTLS(options, place), Line())
+                line.transport.write(request("OPTIONS", "sip:example.org", "TLS"))
+                if certificate is None:
+                    await line.ended
+                    self.assertEqual(line.data, b"")
+                else:
+                    await line.came
+                    self.assertIn(b"SIP/2.0 200 OK" if transport == "tls" else b"HTTP/1.1 400", line.data)
+                    line.transport.loseConnection()
+                    await line.ended
+        self.assertEqual([each for each, _ in hooks.clients], ["tls", "tls", "wss", "wss"])
+        self.assertEqual([peer.verified for _, peer in hooks.clients], [None, True] * 2)
+        self.assertEqual(hooks.clients[1][1].identities, ("phone.example",))
+        # And as somebody who dials, here the server itself.
+        flow = server.parts.connector.flow_to(Target("tls", "127.0.0.1", self.port(server, "tls"), "localhost"))
+        flow.send(b"\r\n\r\n")
+        while not hooks.hops:
+            await deferLater(reactor, 0.01)
+        self.assertEqual((hooks.hops[0].verified, hooks.hops[0].identities), (False, ("localhost",)))
+
+    def test_hooks_on_tls(self) -> Deferred[None]:
+        """Hooks see the certificates of clients on tls and wss, and of next hops, and who is refused is hung up on."""
+        return ensureDeferred(self._house())
+
     async def _reload(self) -> None:
         authority.ensure(self.folder, ["localhost"])
         text = '[[listen]]\ntransport = "tls"\nport = 0\ncertificate = "server.pem"\nkey = "server.key"\n'
-        server = self.start(text)
+        (self.folder / "trunk.pem").write_bytes((self.folder / "ca.pem").read_bytes())
+        server = self.start(text + '[[profile]]\nname = "trunk"\nauthorities = "trunk.pem"\n')
+        towards = server.parts.connector._tls
         log = MemoryLog()
         object.__setattr__(server.parts, "log", log)
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
         self.assertEqual(log.lines[-1], ("info", "configuration and certificates read again"))
+        self.assertIsNot(server.parts.connector._tls["trunk"], towards["trunk"])
+        towards = server.parts.connector._tls
+        (self.folder / "trunk.pem").write_text("garbage")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await deferToThread(lambda: None)
+        self.assertIn("nothing was changed", log.lines[-1][1])
+        self.assertIs(server.parts.connector._tls, towards)
+        (self.folder / "trunk.pem").write_bytes((self.folder / "ca.pem").read_bytes())
         (self.folder / "server.pem").write_text("garbage")
         os.kill(os.getpid(), signal.SIGHUP)
         await deferToThread(lambda: None)
         self.assertEqual(log.lines[-1][0], "error")
         self.assertIn("nothing was changed", log.lines[-1][1])
+        self.assertIs(server.parts.connector._tls, towards)
 
     def test_t3_reload(self) -> Deferred[None]:
-        """T3: SIGHUP reads certificates again; garbage is logged and changes nothing."""
+        """T3: SIGHUP reads certificates again, ours and those of next hops; garbage is logged and changes nothing."""
         return ensureDeferred(self._reload())

@@ -11,6 +11,8 @@ from twisted.trial import unittest
 from oversip_tw import config
 from oversip_tw.config import Config, Listen
 from oversip_tw.service import settings
+from oversip_tw.transport.client_tls import ClientTlsSettings
+from oversip_tw.transport.listener import CertificateFiles, ClientCertificates
 
 SERVICE = Path(settings.__file__).parent
 
@@ -132,9 +134,42 @@ class Listeners(unittest.SynchronousTestCase):
         quick, usual = settings.routing(config.loads(text)).next_hops
         self.assertEqual((quick.profile.timers.b, quick.profile.resolve.transports), (3.0, ("tcp",)))
         self.assertEqual((usual.profile.timers.b, usual.profile.resolve.transports), (32.0, ("udp", "tcp", "tls")))
+        self.assertEqual((quick.profile.resolve.tls, usual.profile.resolve.tls), ("quick", ""))
         patient = settings.routing(config.loads(text + '[[profile]]\nname = "default"\ntimer_b = 60'))
         self.assertEqual(patient.next_hops[1].profile.timers.b, 60.0)
         self.assertEqual(patient.profile.timers.b, 60.0)
+
+    def test_clients_and_proxies(self) -> None:
+        """What a listener asks of its clients, and that a proxy stands before it."""
+        listen = Listen(
+            "tls",
+            certificate=("a.pem",),
+            key=("a.key",),
+            client_certificate="require",
+            authorities="ca.pem",
+            proxy_protocol=True,
+        )
+        made = settings.listener(listen)
+        self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates("require", "ca.pem"), True))
+        made = settings.listener(Listen("tcp"))
+        self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates(), False))
+
+    def test_client_tls(self) -> None:
+        """TLS towards next hops by profile; "" is the one called "default", or the usual."""
+        self.assertEqual(settings.client_tls(config.default()), {"": ClientTlsSettings()})
+        text = f'''
+        [[profile]]
+        name = "trunk"
+        authorities = "{__file__}"
+        certificate = "{__file__}"
+        key = "{__file__}"
+        [[profile]]
+        name = "default"
+        verify = false
+        '''
+        lax = ClientTlsSettings(verify=False)
+        trunk = ClientTlsSettings(True, __file__, CertificateFiles(__file__, __file__))
+        self.assertEqual(settings.client_tls(config.loads(text)), {"": lax, "trunk": trunk, "default": lax})
 
     def test_trusted(self) -> None:
         """A trusted peer without transports has those that the room takes for granted."""

@@ -25,6 +25,8 @@ PACKAGES = {
     "sipp": "apt install sip-tester",
     "baresip": "apt install baresip-core",
     "kamailio": "apt install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-outbound-modules",
+    "nginx": "apt install nginx-light",
+    "haproxy": "apt install haproxy",
     "node": "apt install nodejs npm",
     "npm": "apt install nodejs npm",
     "playwright": "pip install playwright",

@@ -114,8 +114,15 @@ class Tcp(Socket):
 
     transport = "TCP"
 
-    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None = None, name: str = "localhost") -> None:
-        self._socket: socket.socket = socket.create_connection(server, 5)
+    def __init__(
+        self,
+        server: tuple[str, int],
+        tls: ssl.SSLContext | None = None,
+        name: str = "localhost",
+        source: str | None = None,
+    ) -> None:
+        """``source``: the address to come from."""
+        self._socket: socket.socket = socket.create_connection(server, 5, (source, 0) if source else None)
         if tls is not None:
             self.transport = "TLS"
             self._socket = tls.wrap_socket(self._socket, server_hostname=name)
@@ -163,6 +170,10 @@ class Tcp(Socket):
         self._buffer = rest[length:]
         return head + end + rest[:length]
 
+    def end(self) -> None:
+        """Nothing more comes from here; the other direction stays open."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         self._socket.close()
 
@@ -180,8 +191,9 @@ class WebSocket(Tcp):
         path: str = "/",
         headers: tuple[str, ...] = (),
         protocol: str | None = "sip",
+        source: str | None = None,
     ) -> None:
-        super().__init__(server, tls)
+        super().__init__(server, tls, source=source)
         self.transport = "WSS" if tls else "WS"
         self.code: int | None = None
         self.pings = 0

@@ -19,11 +19,11 @@ from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryLog, RecordingReceiver
 from oversip_tw.transaction.wheel import TimerWheel
+from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
 from oversip_tw.transport.connector import Connector
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener, ListenError, ListenerSpec
 from oversip_tw.transport.listeners import Listeners
-from oversip_tw.transport.peer_identity import ClientTls, ClientTlsSettings
 from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError
 
@@ -375,7 +375,8 @@ class ConnectorSocketTests(SocketCase):
     """Connections to next hops that are ourselves."""
 
     def connector(self, tls: ClientTls | None = None) -> Connector:
-        connector = Connector(reactor, self.streams, self.listeners.bound, self.listeners.udp, tls)
+        towards = {"": tls} if tls is not None else None
+        connector = Connector(reactor, self.streams, self.listeners.bound, self.listeners.udp, towards)
         self.addCleanup(connector.close)
         return connector
 

@@ -124,23 +124,8 @@ class WiringTests(SystemCase):
 
     def received(self, server: Server, address: str, forwarded: str) -> str:
         """Which address the server believes a WebSocket from ``address`` to have."""
-        browser = WebSocketFrom(address, (server.address, server.ws_port), f"X-Forwarded-For: {forwarded}")
+        header = f"X-Forwarded-For: {forwarded}"
+        browser = WebSocket((server.address, server.ws_port), None, "/ws", (header,), source=address)
         self.addCleanup(browser.close)
         browser.send(request("MESSAGE", f"sip:a@{server.domain}", browser))
         return first(browser).get("Via").partition("received=")[2].partition(";")[0]
-
-
-class WebSocketFrom(WebSocket):
-    """A WebSocket from another address of this machine."""
-
-    def __init__(self, address: str, server: tuple[str, int], header: str) -> None:
-        original = socket.create_connection
-
-        def connect(at: tuple[str, int], seconds: float) -> socket.socket:
-            return original(at, seconds, (address, 0))
-
-        socket.create_connection = connect  # type: ignore[assignment]
-        try:
-            super().__init__(server, path="/ws", headers=(header,))
-        finally:
-            socket.create_connection = original

@@ -46,6 +46,7 @@ class Authority:
         addresses: Sequence[str] = (),
         common_name: str = "",
         expired: bool = False,
+        servers_only: bool = False,
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         """A certificate and its key; without any alternative name it has no such extension."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -66,6 +67,8 @@ class Authority:
         ]
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), False)
+        if servers_only:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False)
         return builder.sign(self._key, hashes.SHA256()), key
 
     def files(self, name: str, **what: object) -> CertificateFiles:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, TimeoutError, UserError
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.interfaces import Flow, Target, TlsPeer
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryLog
+from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
 from oversip_tw.transport.connector import Connector
-from oversip_tw.transport.listener import BoundListener, CertificateFiles, ListenerSpec
-from oversip_tw.transport.peer_identity import ClientTls, ClientTlsSettings
+from oversip_tw.transport.listener import BoundListener, CertificateFiles, ClientCertificates, ListenerSpec
 from oversip_tw.transport.tls import ServerTls, TlsFactory
 from oversip_tw.transport.udp import UdpListener
 
@@ -80,7 +82,7 @@ class ConnectorCase(SynchronousTestCase):
             self.room.streams,
             self.listeners,
             self.udp,
-            tls or ClientTls(ClientTlsSettings(verify=False)),
+            {"": tls or ClientTls(ClientTlsSettings(verify=False))},
             lambda address: source,
         )
 
@@ -199,6 +201,7 @@ class TcpTests(ConnectorCase):
         self.reactor.attempts[0].fail(ConnectionRefusedError())
         self.assertEqual(self.room.receiver.lost[0][0], out)
         self.assertIn("refused", self.reasons[0])
+        self.assertEqual(out.failure, "connect")
         self.assertTrue(out.closed)
         self.assertIsNot(self.connector.flow_to(target()), out)
         self.assertEqual(len(self.reactor.attempts), 2)
@@ -256,6 +259,7 @@ class TcpTests(ConnectorCase):
         protocol, _ = self.connect()
         lose(protocol, ConnectionDone())
         self.assertEqual(self.room.receiver.lost, [(out, "closed by peer")])
+        self.assertEqual(out.failure, "")
         self.assertEqual(self.room.wheel.count, 0)
         self.assertIsNot(self.connector.flow_to(target()), out)
 
@@ -285,17 +289,23 @@ class TlsTests(ConnectorCase):
         self.authority = Authority(self.mktemp())
         self.connector = self.connector_with(ClientTls(ClientTlsSettings(authorities=self.authority.file)))
 
-    def meet(self, certificate: CertificateFiles, name: str = "example.org") -> tuple[Any, Heard]:
+    def meet(
+        self,
+        certificate: CertificateFiles,
+        name: str = "example.org",
+        tls: str = "",
+        clients: ClientCertificates = ClientCertificates(),  # noqa: B008 - frozen
+    ) -> tuple[Any, Heard]:
         """Dial ``name`` at a server that shows ``certificate``; gives the flow and what the server heard."""
-        out = self.connector.flow_to(target("tls", "192.0.2.7", 5061, name))
+        out = self.connector.flow_to(Target("tls", "192.0.2.7", 5061, name, tls))
         out.send(OPTIONS)
         heard = Heard()
         client = self.reactor.attempts[-1].factory.buildProtocol(None)  # type: ignore[arg-type]
         factory = Factory.forProtocol(lambda: heard)  # type: ignore[arg-type]
-        server = TlsFactory(ServerTls([certificate]), False, factory, self.reactor).buildProtocol(None)
+        server = TlsFactory(ServerTls([certificate], clients=clients), False, factory, self.reactor).buildProtocol(None)
         assert server is not None
-        ends = joined(client, server)
-        flow(self.reactor, *ends)
+        self.ends = joined(client, server)
+        flow(self.reactor, *self.ends)
         return out, heard
 
     def test_proven(self) -> None:
@@ -303,7 +313,8 @@ class TlsTests(ConnectorCase):
         out, heard = self.meet(self.authority.files("good", dns=["example.org"]))
         self.assertEqual((heard.data, heard.name), (OPTIONS, b"example.org"))
         self.assertTrue(out.secure)
-        self.assertEqual(self.room.receiver.opened, [out])
+        self.assertEqual((self.room.receiver.opened, out.failure), ([out], ""))
+        self.assertEqual((out.tls.verified, out.tls.identities, len(out.tls.chain)), (True, ("example.org",), 1))
 
     def test_T4_nothing_is_sent(self) -> None:
         """T4: another's name, a wildcard, an expired, a self-signed certificate: nothing is sent, the flow is lost."""
@@ -320,13 +331,16 @@ class TlsTests(ConnectorCase):
             self.assertTrue(out.closed)
             self.assertEqual([lost for lost, _ in self.room.receiver.lost], [out])
             self.assertIn(reason, self.reasons[0])
+            self.assertEqual(out.failure, "tls")
         self.assertEqual((self.room.receiver.opened, self.room.wheel.count), ([], 0))
 
     def test_no_verification(self) -> None:
-        """Switched off, any certificate will do."""
+        """Switched off, any certificate will do; what there is to say against it can be read."""
         self.connector = self.connector_with(ClientTls(ClientTlsSettings(verify=False)))
-        _, heard = self.meet(Authority(self.mktemp()).files("stranger", dns=["example.net"]))
+        out, heard = self.meet(Authority(self.mktemp()).files("stranger", dns=["example.net"]))
         self.assertEqual(heard.data, OPTIONS)
+        self.assertEqual((out.tls.verified, out.tls.identities), (False, ("example.net",)))
+        self.assertIn("unable to get local issuer certificate", out.tls.error)
 
     def test_address(self) -> None:
         """Without a domain the certificate has to name the address, and SNI says nothing."""
@@ -349,12 +363,109 @@ class TlsTests(ConnectorCase):
         self.assertTrue(wire.aborted)
         lose(client, ConnectionDone())
         self.assertEqual(self.reasons, ["connecting took too long"])
+        self.assertEqual(self.room.receiver.lost[0][0].failure, "connect")
 
     def test_refused(self) -> None:
         """A refused connection is told as without TLS."""
-        self.connector.flow_to(target("tls", "192.0.2.7", 5061, "example.org"))
+        out = self.connector.flow_to(target("tls", "192.0.2.7", 5061, "example.org"))
         self.reactor.attempts[0].fail(ConnectionRefusedError())
         self.assertIn("refused", self.reasons[0])
+        self.assertEqual(out.failure, "connect")
+
+    def test_hung_up_in_handshake(self) -> None:
+        """A peer that ends the connection in the handshake, or speaks no TLS, has failed at TLS."""
+        for garbage in (b"", OPTIONS):
+            out = self.connector.flow_to(target("tls", "192.0.2.7", 5061, "example.org"))
+            client, _ = self.connect()
+            if garbage:
+                client.dataReceived(garbage)
+            lose(client, ConnectionDone())
+            self.assertEqual(out.failure, "tls")
+
+    def test_they_want_ours(self) -> None:
+        """A server that insists on a certificate of ours, which we have not: TLS 1.3 tells us after the handshake."""
+        good = self.authority.files("good", dns=["example.org"])
+        out, heard = self.meet(good, clients=ClientCertificates("require", self.authority.file))
+        self.assertEqual((heard.data, out.closed, out.failure), (b"", True, "tls"))
+        self.assertIn("certificate required", self.reasons[0])
+
+    def test_settings_by_name(self) -> None:
+        """A target names the settings to use; a name that nobody knows means the ordinary, strict ones."""
+        stranger = Authority(self.mktemp())
+        own = self.authority.files("own", dns=["us.example.org"])
+        self.connector.use_tls(
+            {
+                "": ClientTls(ClientTlsSettings(authorities=self.authority.file)),
+                "lax": ClientTls(ClientTlsSettings(verify=False)),
+                "other": ClientTls(ClientTlsSettings(authorities=stranger.file, certificate=own)),
+            }
+        )
+        theirs = stranger.files("theirs", dns=["example.org"])
+        for name, failure in (("", "tls"), ("unknown", "tls"), ("lax", ""), ("other", "")):
+            out, heard = self.meet(theirs, tls=name)
+            self.assertEqual((out.failure, heard.data), (failure, b"" if failure else OPTIONS), name)
+        out, _ = self.meet(theirs, tls="other", clients=ClientCertificates("require", self.authority.file))
+        self.assertEqual(out.failure, "")
+
+    def test_pool_of_settings(self) -> None:
+        """What was made by lax settings does not serve those who want strict ones, nor after a reload."""
+        lax = Target("tls", "192.0.2.7", 5061, "example.org", "lax")
+        strict = ClientTls(ClientTlsSettings(authorities=self.authority.file))
+        self.connector.use_tls({"": strict, "lax": ClientTls(ClientTlsSettings(verify=False)), "same": strict})
+        first = self.connector.flow_to(lax)
+        second = self.connector.flow_to(target("tls", "192.0.2.7", 5061, "example.org"))
+        self.assertIsNot(first, second)
+        self.assertIs(self.connector.flow_to(Target("tls", "192.0.2.7", 5061, "example.org", "same")), second)
+        again = ClientTls(ClientTlsSettings(authorities=self.authority.file))
+        self.connector.use_tls({"": again, "lax": again})
+        self.assertIs(self.connector.flow_to(lax), second)
+        self.assertEqual(self.connector.count, 2)
+
+    def test_hook(self) -> None:
+        """Somebody may look at the peer: what is to be sent waits; refused, it is as if the certificate were wrong."""
+        good = self.authority.files("good", dns=["example.org"])
+        for decision in (None, SIPError(403, "Not Them"), ZeroDivisionError("x"), "close"):
+            self.room.receiver.lost.clear()
+            self.room.receiver.opened.clear()
+            decides: Deferred[None] = Deferred()
+            seen: list[TlsPeer] = []
+
+            async def look(
+                flow: Flow, peer: TlsPeer, decides: Deferred[None] = decides, seen: list[TlsPeer] = seen
+            ) -> None:
+                seen.append(peer)
+                await decides
+
+            self.room.streams.tls_connected = look
+            out, heard = self.meet(good)
+            self.assertEqual([(peer.verified, peer.identities) for peer in seen], [(True, ("example.org",))])
+            self.room.advance(4.5)
+            self.assertEqual((heard.data, self.room.receiver.opened, out.closed), (b"", [], False))
+            self.assertIs(self.connector.flow_to(target("tls", "192.0.2.7", 5061, "example.org")), out)
+            if decision == "close":
+                out.close()
+            if isinstance(decision, Exception):
+                decides.errback(Failure(decision))
+            else:
+                decides.callback(None)
+            flow(self.reactor, *self.ends)
+            if decision is None:
+                self.assertEqual((heard.data, out.failure, self.room.receiver.opened), (OPTIONS, "", [out]))
+                out.close()
+                flow(self.reactor, *self.ends)
+            else:
+                self.assertEqual((heard.data, out.failure, self.room.receiver.opened), (b"", "tls", []))
+            self.assertEqual([lost for lost, _ in self.room.receiver.lost], [out])
+        self.assertEqual(self.room.wheel.count, 0)
+
+    def test_lost_while_looking(self) -> None:
+        """A peer that hangs up while it is looked at."""
+        self.room.streams.tls_connected = lambda flow, peer: Deferred()
+        out, _ = self.meet(self.authority.files("good", dns=["example.org"]))
+        self.ends[1].loseConnection()
+        flow(self.reactor, *self.ends)
+        self.assertEqual([lost for lost, _ in self.room.receiver.lost], [out])
+        self.assertEqual(self.room.wheel.count, 0)
 
     def test_own_certificate(self) -> None:
         """A certificate of ours can be shown to hops that ask for one."""

@@ -5,14 +5,8 @@ from __future__ import annotations
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.transport.peer_identity import (
-    ClientTls,
-    ClientTlsSettings,
-    WrongPeer,
-    _server_name,
-    check_identity,
-    identities,
-)
+from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings, _server_name
+from oversip_tw.transport.peer_identity import WrongPeer, check_identity, identities
 from oversip_tw.transport.tls import CertificateError
 
 from .certificates import Authority
@@ -92,16 +86,12 @@ class SettingsTests(SynchronousTestCase):
     """The files that are named."""
 
     def test_authorities(self) -> None:
-        """A CA file that is missing or garbage is named with its reason; on reload the old one stays."""
+        """A CA file that is missing or garbage is named with its reason."""
         authority = Authority(self.mktemp())
         self.assertRaises(CertificateError, ClientTls, ClientTlsSettings(authorities="/nowhere.pem"))
-        tls = ClientTls(ClientTlsSettings(authorities=authority.file))
-        context = tls._context
-        tls.reload()
-        self.assertIsNot(tls._context, context)
-        context = tls._context
+        settings = ClientTlsSettings(authorities=authority.file)
+        ClientTls(settings)
         with open(authority.file, "w") as file:
             file.write("garbage")
-        error = self.assertRaises(CertificateError, tls.reload)
+        error = self.assertRaises(CertificateError, ClientTls, settings)
         self.assertIn("no usable PEM", str(error))
-        self.assertIs(tls._context, context)

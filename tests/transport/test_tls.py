@@ -28,8 +28,19 @@ _END = Failure(ConnectionError("end of the test"))
 class ClientCreator:
     """A client that asks for ``name`` and offers what else it is told to."""
 
-    def __init__(self, name: str = "", alpn: tuple[bytes, ...] = (), highest: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        alpn: tuple[bytes, ...] = (),
+        highest: int | None = None,
+        certificate: CertificateFiles | None = None,
+    ) -> None:
         self.context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        #: to be resumed
+        self.session: SSL.Session | None = None
+        if certificate is not None:
+            self.context.use_certificate_chain_file(certificate.certificate)
+            self.context.use_privatekey_file(certificate.key)
         if highest is not None:
             self.context.set_cipher_list(b"DEFAULT@SECLEVEL=0")
             self.context.set_min_proto_version(SSL.TLS1_VERSION)
@@ -42,6 +53,8 @@ class ClientCreator:
         connection = SSL.Connection(self.context, None)
         if self.name:
             connection.set_tlsext_host_name(self.name.encode())
+        if self.session is not None:
+            connection.set_session(self.session)
         return connection
 
 

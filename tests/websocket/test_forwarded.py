@@ -43,6 +43,8 @@ class ForwardedTest(SynchronousTestCase):
             ("[2001:db8::1]:443", "2001:db8::1"),
             ('"[2001:db8::1]"', "2001:db8::1"),
             ("198.51.100.4:5000", "198.51.100.4"),
+            ("::ffff:198.51.100.4", "198.51.100.4"),
+            ("fe80::1%eth0", "10.0.0.1"),
             ("198.51.100.4, unknown", "10.0.0.1"),
         ):
             self.assertEqual(effective_peer(head(f"X-Forwarded-For: {text}"), PROXY, trusted)[0], host, text)

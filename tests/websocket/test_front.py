@@ -93,6 +93,23 @@ class LimitsTest(SynchronousTestCase):
             self.assertEqual(client.clock.getDelayedCalls(), [])
             self.assertEqual((client.factory.open, client.flows.count), (0, 0))
 
+    def test_F13_behind_a_proxy(self) -> None:
+        """Behind a proxy, which may have any number of connections, each client has its own limit."""
+        limits = ConnectionLimits(1, 3, lambda address: address == "10.0.0.1")
+        statuses = []
+        clients = []
+        for host in ("198.51.100.4", "198.51.100.4", "198.51.100.5", "198.51.100.6"):
+            client = Client(connections=limits, host="10.0.0.1", trusted_proxy=lambda peer: peer[0].startswith("10."))
+            client.send(head(X_Forwarded_For=host))
+            statuses.append(client.status())
+            clients.append(client)
+        self.assertEqual(statuses, [101, 503, 101, 101])
+        clients.pop(1).drop()
+        self.assertEqual(limits._by_address, {"198.51.100.4": 1, "198.51.100.5": 1, "198.51.100.6": 1})
+        for client in clients:
+            client.drop()
+        self.assertEqual((limits.count, limits._by_address), (0, {}))
+
     def test_F13_no_room(self) -> None:
         """Beyond the limit: 503 with Retry-After at the first octets, and the seats of others stay taken."""
         limits = ConnectionLimits(per_address=1)

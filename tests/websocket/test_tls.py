@@ -7,16 +7,22 @@ from typing import Any, cast
 import trustme
 from OpenSSL import SSL
 from twisted.internet import ssl
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.static import Data
 
+from oversip_tw.interfaces import Flow, TlsPeer
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import Clock, MemoryListener, RecordingReceiver
+from oversip_tw.transport.gate import OnTls
+from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.websocket import WebSocketFactory
 from tests.websocket.wire import TEXT, frame, head
 
@@ -45,10 +51,12 @@ def page() -> Resource:
 
 
 class TlsTest(SynchronousTestCase):
-    def connect(self, alpn: list[bytes] | None = None) -> tuple[Peer, Any, iosim.IOPump]:
+    def connect(self, alpn: list[bytes] | None = None, **options: Any) -> tuple[Peer, Any, iosim.IOPump]:
         self.clock = Clock()
         self.receiver = RecordingReceiver()
-        factory = WebSocketFactory(self.receiver, FlowTable(), MemoryListener("wss"), self.clock, resource=page())
+        factory = WebSocketFactory(
+            self.receiver, FlowTable(), MemoryListener("wss"), self.clock, resource=page(), **options
+        )
         chain = CERTIFICATE.private_key_and_cert_chain_pem.bytes()
         contexts = ssl.PrivateCertificate.loadPEM(chain).options()
         server = TLSMemoryBIOFactory(contexts, False, factory, self.clock).buildProtocol(None)
@@ -93,6 +101,75 @@ class TlsTest(SynchronousTestCase):
         self.flush(pump)
         self.assertTrue(peer.gone)
         self.assertEqual(len(self.receiver.lost), 1)
+
+    def look(self, decides: Deferred[None]) -> OnTls:
+        """Notes who comes, marks the flow and waits."""
+        self.seen: list[tuple[Flow, TlsPeer]] = []
+
+        async def look(flow: Flow, peer: TlsPeer) -> None:
+            self.seen.append((flow, peer))
+            flow.variables["seen"] = True
+            await decides
+
+        return look
+
+    def test_looked_at(self) -> None:
+        """Somebody looks at the peer before HTTP is read; what came waits, and the flow is the one of the WebSocket."""
+        decides: Deferred[None] = Deferred()
+        asked: list[tuple[object, bool]] = []
+        peer, _, pump = self.connect(
+            on_tls=self.look(decides), on_connect=lambda head, flow: asked.append((flow, flow.variables["seen"]))
+        )
+        [(flow, shown)] = self.seen
+        self.assertEqual((shown, flow.tls, flow.handshake, flow.secure), (TlsPeer(), None, None, True))
+        cast("Any", peer.transport).write(head())
+        self.flush(pump)
+        self.clock.advance(4.5)
+        self.assertEqual((peer.read, asked), (b"", []))
+        decides.callback(None)
+        self.flush(pump)
+        self.assertTrue(peer.read.startswith(b"HTTP/1.1 101 "))
+        self.assertEqual((asked, self.receiver.opened), ([(flow, True)], [flow]))
+
+    def test_let_in_and_silent(self) -> None:
+        """Once let in, the head has its 5 s."""
+        decides: Deferred[None] = Deferred()
+        peer, _, pump = self.connect(on_tls=self.look(decides))
+        self.clock.advance(4.5)
+        decides.callback(None)
+        self.clock.advance(4.9)
+        self.flush(pump)
+        self.assertFalse(peer.gone)
+        self.clock.advance(0.2)
+        self.flush(pump)
+        self.assertTrue(peer.gone)
+
+    def test_turned_away(self) -> None:
+        """Refused, closed, too slow, a defect: the connection ends without a word of HTTP; the last two are logged."""
+        for decision in (SIPError(403), "close", SIPError(500, "Hook Took Too Long"), ZeroDivisionError("x")):
+            decides: Deferred[None] = Deferred()
+            limits = ConnectionLimits(total=5)
+            peer, _, pump = self.connect(on_tls=self.look(decides), connections=limits)
+            cast("Any", peer.transport).write(head())
+            self.flush(pump)
+            if isinstance(decision, Exception):
+                decides.errback(Failure(decision))
+            else:
+                self.seen[0][0].close()
+                decides.callback(None)
+            self.flush(pump)
+            self.assertTrue(peer.gone)
+            self.assertEqual((peer.read, self.receiver.opened, self.receiver.lost, limits.count), (b"", [], [], 0))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_bounded_while_looked_at(self) -> None:
+        """Who sends without end meanwhile is cut off."""
+        decides: Deferred[None] = Deferred()
+        peer, _, pump = self.connect(on_tls=self.look(decides))
+        for _ in range(20):
+            cast("Any", peer.transport).write(b"x" * 10_000)
+        self.flush(pump)
+        self.assertTrue(peer.gone)
 
     def test_alpn(self) -> None:
         """A client that offers ALPN gets http/1.1 and no fatal alert."""

@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from oversip_tw.interfaces import Clock, Flow, HandshakeRequest, Listener, Receiver
 from oversip_tw.outbound.flow_id import STREAM_OCTETS, stream_id
+from oversip_tw.transport.gate import OnTls
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.websocket.connection import Connection
 from oversip_tw.transport.websocket.deadlines import Deadlines
@@ -45,7 +46,8 @@ class WebSocketFactory(Factory):
     """Accepts WebSockets for SIP and, beside them, requests for ``resource``.
 
     One per listener. ``trusted_proxy`` says whose X-Forwarded-For and X-Forwarded-Proto are believed; ``connections``
-    limits how many there may be (None: no limit); ``random`` gives that many unguessable octets.
+    limits how many there may be (None: no limit); ``random`` gives that many unguessable octets; ``on_tls`` looks at
+    the peer of a TLS handshake before its HTTP head is read (None: nobody does).
     """
 
     noisy = False
@@ -65,6 +67,7 @@ class WebSocketFactory(Factory):
         connections: ConnectionLimits | None = None,
         random: Callable[[int], bytes] = os.urandom,
         log: Logger | None = None,
+        on_tls: OnTls | None = None,
     ) -> None:
         self.receiver = receiver
         self.flows = flows
@@ -74,6 +77,7 @@ class WebSocketFactory(Factory):
         self.site = None if resource is None else QuietSite(resource)
         self.on_connect = on_connect
         self.trusted_proxy = trusted_proxy
+        self.on_tls = on_tls
         self.log = log or Logger(namespace="oversip_tw.transport.websocket")
         self.origins = Origins(self.settings.origins, self.settings.allow_missing_origin)
         self.secure = listener.transport == "wss"

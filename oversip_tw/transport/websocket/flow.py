@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from oversip_tw.interfaces import Address, HandshakeRequest, Listener
+from oversip_tw.interfaces import Address, HandshakeRequest, Listener, TlsPeer
 
 
 class Wire(Protocol):
@@ -16,12 +16,14 @@ class Wire(Protocol):
 
 
 class WebSocketFlow:
-    """One WebSocket. It exists from the handshake on, so that hooks can mark it, and sends once it is open."""
+    """One WebSocket. It exists from the handshake on (TLS's, where a hook asks), so that hooks can mark it, and
+    sends once it is open."""
 
     __slots__ = (
         "__weakref__",
         "accepted",
         "closed",
+        "failure",
         "handshake",
         "id",
         "identity",
@@ -30,13 +32,20 @@ class WebSocketFlow:
         "peer",
         "reliable",
         "secure",
+        "tls",
         "transport",
         "variables",
         "wire",
     )
 
     def __init__(
-        self, id: bytes, listener: Listener, local: Address, peer: Address, secure: bool, handshake: HandshakeRequest
+        self,
+        id: bytes,
+        listener: Listener,
+        local: Address,
+        peer: Address,
+        secure: bool,
+        handshake: HandshakeRequest | None = None,
     ) -> None:
         self.id = id
         self.transport = listener.transport
@@ -49,7 +58,9 @@ class WebSocketFlow:
         self.identity: str | None = None
         self.variables: dict[str, object] = {}
         self.handshake: HandshakeRequest | None = handshake
+        self.tls: TlsPeer | None = None
         self.closed = False
+        self.failure = ""
         #: the open connection; None before and after
         self.wire: Wire | None = None
 

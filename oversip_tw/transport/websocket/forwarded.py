@@ -39,6 +39,10 @@ def _address(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    if isinstance(address, ipaddress.IPv6Address):
+        # An IPv4 client on the proxy's IPv6 socket is an IPv4 client; a scope means something to the proxy alone.
+        return None if address.scope_id is not None else str(address.ipv4_mapped or address)
+    return str(address)

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Site
+from zope.interface import implementer
 
 from oversip_tw.interfaces import Address
 from oversip_tw.promise import Task, spawn
 from oversip_tw.sip.errors import SIPError
+from oversip_tw.transport.gate import Gate
+from oversip_tw.transport.tls_peer import NOBODY, shown
 from oversip_tw.transport.websocket import forwarded, handshake
 from oversip_tw.transport.websocket.flow import WebSocketFlow
 from oversip_tw.transport.websocket.head import Head
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 _END = b"\r\n\r\n"
 
 
+@implementer(IHandshakeListener)
 class Front(Protocol):
     """Answers what is no WebSocket and no page by itself, so each limit and each rule exists once."""
 
@@ -39,6 +44,9 @@ class Front(Protocol):
         self._decided = False
         self._refused = False
         self._asking: Task | None = None
+        #: somebody looks at who has shown what in the TLS handshake; the flow that it is shown
+        self._gate: Gate | None = None
+        self._flow: WebSocketFlow | None = None
         self._host = ""
 
     def connectionMade(self) -> None:
@@ -47,8 +55,47 @@ class Front(Protocol):
         self._host = self._peer[0]
         self._has_room = self.server.entered(self._host)
 
+    def handshakeCompleted(self) -> None:
+        """TLS is through: whoever wants to know the peer is asked before a word of HTTP is read."""
+        server = self.server
+        if server.on_tls is None or self._refused or not self._has_room:
+            return
+        flow = self._flow = self._new_flow(self._peer, True)
+        answer = server.on_tls(flow, flow.tls or NOBODY)
+        if answer is not None:
+            server.heads.stop(self)
+            self._gate = Gate(2 * server.settings.message_size)
+            self._gate.ask(answer, self._let_in, self._turn_away)
+
+    def _let_in(self, held: bytes) -> None:
+        self._gate = None
+        if self._flow is not None and self._flow.closed:
+            self._hang_up()
+        else:
+            self.server.heads.start(self)
+            self.dataReceived(held)
+
+    def _turn_away(self, error: BaseException) -> None:
+        self._gate = None
+        if not isinstance(error, SIPError):
+            self.server.log.failure("on_tls", failure=Failure(error))
+        elif error.status == 500:
+            self.server.log.error("{flow} refused: {reason}", flow=self._flow, reason=error.reason)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close without an answer; the deadline cuts who does not let go."""
+        self._refused = True
+        self.server.heads.start(self)
+        self.transport.loseConnection()
+
     def dataReceived(self, data: bytes) -> None:
-        if self._refused:
+        if self._refused or not data:
+            return
+        if self._gate is not None:
+            if not self._gate.hold(data):
+                self._refused = True
+                self.transport.abortConnection()
             return
         if not self._buffer:
             # RFC 9112 §2.2: an empty line before the request is forgiven.
@@ -59,8 +106,7 @@ class Front(Protocol):
             self._overfull()
             return
         try:
-            if not self._has_room:
-                raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
+            self._need_room()
             end = self._end_of_head(scanned, data)
             if end:
                 self._decided = True
@@ -93,6 +139,7 @@ class Front(Protocol):
     def _decide(self, head: Head, end: int) -> None:
         server = self.server
         peer = forwarded.effective_peer(head, self._peer, server.trusted_proxy)
+        self._count_as(peer[0])
         secure = server.secure or forwarded.over_tls(head, self._peer, server.trusted_proxy)
         upgrade = handshake.wants_upgrade(head)
         if head.path in server.settings.paths and (upgrade or head.path != "/" or server.site is None):
@@ -102,6 +149,18 @@ class Front(Protocol):
             raise Refusal(404)
         else:
             self._serve(head, server.site)
+
+    def _count_as(self, host: str) -> None:
+        """Behind a proxy the limits go by its client."""
+        if host != self._host:
+            self.server.went(self._host)
+            self._host = host
+            self._has_room = self.server.entered(host)
+            self._need_room()
+
+    def _need_room(self) -> None:
+        if not self._has_room:
+            raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
 
     def _serve(self, head: Head, site: Site) -> None:
         """A page: let twisted.web answer, which sets no limit to a body by itself."""
@@ -119,14 +178,20 @@ class Front(Protocol):
 
     def _open(self, head: Head, end: int, peer: Address, secure: bool) -> None:
         server = self.server
-        local = _address(self.transport.getHost())
-        flow = WebSocketFlow(server.new_id(), server.listener, local, peer, secure, head)
+        flow = self._flow or self._new_flow(peer, secure)
+        flow.peer, flow.handshake = peer, head
         if server.on_connect is None:
             self._welcome(head, end, flow)
         else:
             server.heads.stop(self)
             server.hooks.start(self)
             self._asking = spawn(self._ask(server.on_connect, head, end, flow), self._ask_failed)
+
+    def _new_flow(self, peer: Address, secure: bool) -> WebSocketFlow:
+        server = self.server
+        flow = WebSocketFlow(server.new_id(), server.listener, _address(self.transport.getHost()), peer, secure)
+        flow.tls = shown(self.transport)
+        return flow
 
     async def _ask(self, on_connect: OnConnect, head: Head, end: int, flow: WebSocketFlow) -> None:
         answer = on_connect(head, flow)
@@ -188,6 +253,8 @@ class Front(Protocol):
         self.server.heads.stop(self)
         self.server.hooks.stop(self)
         self._refused = True
+        if self._gate is not None:
+            self._gate.forget()
         if self._asking is not None:
             self._asking.cancel()
         if self._has_room:
