@@ -14,7 +14,6 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.context import ResponseContext
 from oversip_tw.proxy.forwarding import Forwarding
-from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
@@ -93,9 +92,15 @@ class Core:
         caller_key: bytes = b"",
         watcher: Watcher | None = None,
     ) -> None:
-        """Send ``arrival``'s request on its ways; ``watcher``, then its server ``transaction`` hear of the answers."""
+        """Send ``arrival``'s request on its ways; ``watcher``, then its server ``transaction`` hear of the answers.
+
+        Where it is under way already, those ways are given up.
+        """
+        former = transaction.user
         context = ResponseContext(self, arrival, transaction, groups, caller_key, watcher)
         transaction.user = context
+        if isinstance(former, ResponseContext):
+            former.give_up()
         context.start(breadth)
 
     def current_flow(self, flow_id: bytes, key: bytes) -> Flow | None:
@@ -185,20 +190,28 @@ class Core:
         else:
             self.on_response(response, request, transaction)
 
-    def reply(self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b"") -> None:
-        """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE. Nothing happens
-        when it has its final answer, or to an ACK."""
-        arrival.answered = arrival.answered or status >= 200
-        transaction, request = arrival.transaction, arrival.request
+    def reply(
+        self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b""
+    ) -> None:
+        """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE.
+
+        A final answer ends what it was routed to. Nothing happens when it has one, or to an ACK. Raises ValueError for
+        a reason or header that is none; a ``body`` wants its Content-Type in ``headers``.
+        """
+        transaction = arrival.transaction
         if transaction is None or transaction.final_sent or arrival.over:
             return
-        if request.method == "INVITE" and status >= 300:
-            self.calls.refused(request, str(status))
-        response = request.response(status, reason, self.new_id(), headers)
+        response = transaction.request.response(status, reason, self.new_id(), headers)
         if body:
             response.body = body
-        restore(response, request, arrival.original)
+        user = transaction.user
         transaction.respond(response)
+        if status >= 200:
+            arrival.answered = True
+            if arrival.request.method == "INVITE" and status >= 300:
+                self.calls.refused(arrival.request, str(status))
+            if isinstance(user, ResponseContext):
+                user.give_up()
 
     def unexpected(self, error: BaseException) -> None:
         """A defect of ours or of user code: one line, and everybody else goes on."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from oversip_tw.interfaces import Running
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
-from oversip_tw.proxy.original import restore
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -44,13 +43,7 @@ class Work:
 
     def refuse(self, error: SIPError) -> None:
         """Answer through the transaction that stands."""
-        request, transaction = self.arrival.request, self.transaction
-        if transaction is not None and not self.over:
-            if request.method == "INVITE":
-                self._core.calls.refused(request, str(error.status))
-            response = request.response(error.status, error.reason, self._core.new_id(), error.headers)
-            restore(response, request, self.arrival.original)
-            transaction.respond(response)
+        self._core.reply(self.arrival, error.status, error.reason, error.headers)
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up before anything was sent."""

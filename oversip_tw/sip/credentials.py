@@ -40,10 +40,8 @@ class Credentials:
 
     def __str__(self) -> str:
         """As an Authorization value. Raises ValueError for a value that cannot be written."""
-        return (
-            _written(self.scheme, self.params.items(), _BARE_IN_CREDENTIALS)
-            if not self.token
-            else (f"{self.scheme} {self.token}")
+        return _written(self.scheme, self.params.items(), _BARE_IN_CREDENTIALS) if not self.token else (
+            f"{self.scheme} {self.token}"
         )
 
 

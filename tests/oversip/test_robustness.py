@@ -62,7 +62,7 @@ class TableTests(EdgeCase):
         return status, door.ended
 
     def judge(self, make: Callable[[str], bytes], udp: Verdict, tcp: Verdict | None, ws: Verdict) -> None:
-        """The verdicts on what ``make`` gives (None: none); then a good message passes, where that can be sent."""
+        """The verdicts on what ``make`` gives (None: none there); then a good message passes, where one can."""
         for kind, expected in zip(DOORS, (udp, tcp, ws), strict=True):
             if expected is None:
                 continue
