@@ -118,7 +118,7 @@ class Core:
         if way.targets:
             return way.targets
         hops = way.next_hops or (_next_hop(way, arrival.request),)
-        profile = way.profile or self.settings.profile
+        profile = way.profile or self._profile_for(arrival)
         secure = way.uri.secure or arrival.request.uri.secure
         found: list[Target] = []
         for uri in hops:
@@ -130,7 +130,7 @@ class Core:
 
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
         """Where ``way`` leads, by RFC 3263. Raises SIPError; 403 for an address that is out of bounds (R5)."""
-        profile = way.profile or self.settings.profile
+        profile = way.profile or self._profile_for(arrival)
         secure = way.uri.secure or arrival.request.uri.secure
         found: list[Target] = []
         failed: SIPError | None = None
@@ -142,6 +142,10 @@ class Core:
         if failed is not None and not found:
             raise failed
         return self._in_bounds(self._as_known(found), way)
+
+    def _profile_for(self, arrival: Arrival) -> Profile:
+        """How a next hop is found that brings no profile of its own."""
+        return self.settings.named("in_dialog" if arrival.in_dialog else "default")
 
     def remember_hop(self, target: Target, profile: Profile) -> None:
         """``target`` is one of the configuration, and ``profile`` its own."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+import subprocess
 from collections.abc import Sequence
 
 from .certificates import authority
 from .processes import Child, Folder, free_port, program
+from .server import User
 from .sockets import answers_options
 
 _MODULES = "kex corex tm tmx sl rr pv maxfwd textops siputils xlog ctl"
@@ -206,3 +210,139 @@ class Registrar(Kamailio):
             children,
             shared,
         )
+
+
+_CORE = """
+modparam("registrar", "method_filtering", 0)
+modparam("registrar", "max_contacts", 10)
+modparam("registrar", "use_path", @USE_PATH@)
+modparam("registrar", "path_mode", 2)
+modparam("registrar|nathelper", "received_avp", "$avp(received)")
+modparam("usrloc", "db_mode", 0)
+modparam("usrloc", "timer_interval", 5)
+modparam("rr", "enable_double_rr", 1)
+modparam("htable", "htable", "users=>size=12;")
+modparam("htable", "htable", "told=>size=2;")
+event_route[htable:mod-init] {
+    $sht(told=>refuse) = 0;
+@USERS@
+}
+request_route {
+""" + _OPTIONS + """
+    xlog("L_WARN", "SEEN $rm $ci $si:$sp pai=$hdr(P-Asserted-Identity) ppi=$hdr(P-Preferred-Identity)\\n");
+    if ($sht(told=>refuse) == 1 && !is_method("ACK")) {
+        sl_send_reply("503", "Service Unavailable");
+        exit;
+    }
+    if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) t_relay();
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route()) {
+            if (is_method("NOTIFY|REFER")) record_route();
+            t_relay();
+        } else if (is_method("ACK")) {
+            if (t_check_trans()) t_relay();
+        } else sl_send_reply("404", "Not here");
+        exit;
+    }
+    t_check_trans();
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("$td", "$sht(users=>$fU)", "0")) { www_challenge("$td", "1"); exit; }
+        @FIX@
+        if (!save("location")) sl_reply_error();
+        exit;
+    }
+    if ($fd == "@DOMAIN@") {
+        if (!pv_proxy_authenticate("$fd", "$sht(users=>$fU)", "0")) { proxy_challenge("$fd", "1"); exit; }
+        consume_credentials();
+    }
+    record_route();
+    if ($rd != "@DOMAIN@") { sl_send_reply("403", "Forbidden"); exit; }
+    if (!lookup("location")) {
+        if ($sht(users=>$rU) == $null) sl_send_reply("404", "Not Found");
+        else sl_send_reply("480", "Temporarily Unavailable");
+        exit;
+    }
+    if (!t_relay()) sl_reply_error();
+}
+"""
+
+
+class KamailioCore(Kamailio):
+    """The registrar and proxy behind an edge, at an address of its own, with digest for ``users`` made up for `user`.
+
+    ``path``: it keeps Paths, and insists on `Supported: path`. Else ``received`` says whether it sends to where a
+    REGISTER came from.
+    """
+
+    def __init__(
+        self,
+        path: bool = True,
+        received: bool = False,
+        users: int = 40,
+        domain: str = "pbx.test",
+        address: str = "127.0.0.2",
+        like: KamailioCore | None = None,
+    ) -> None:
+        """``like``: another one that serves the same users."""
+        self.domain, self.address, self.port = domain, address, free_port(address)
+        made_up = [User(f"user{number}", domain, secrets.token_hex(6)) for number in range(users)]
+        self.users = made_up if like is None else like.users
+        self._given = 0
+        rows = "\n".join(f'    $sht(users=>{user.name}) = "{user.password}";' for user in self.users)
+        script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain).replace("@USE_PATH@", str(int(path)))
+        super().__init__(
+            script.replace("@FIX@", "fix_nated_register();" if received else ""),
+            [f"udp:{address}:{self.port}", f"tcp:{address}:{self.port}"],
+            "usrloc registrar auth nathelper htable",
+            f'tcp_source_ipv4={address}\nalias="{domain}"\n',
+        )
+
+    @property
+    def uri(self) -> str:
+        """What an edge is told."""
+        return f"sip:{self.address}:{self.port}"
+
+    def user(self) -> User:
+        """Somebody whom no other test uses. Raises IndexError when there are none left."""
+        self._given += 1
+        return self.users[self._given - 1]
+
+    def command(self, *words: str) -> str:
+        """What kamcmd says."""
+        found = subprocess.run(
+            [program("kamcmd"), "-s", f"unix:{self.child.folder.path}/ctl", *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        assert found.returncode == 0, f"{words}: {found.stdout}{found.stderr}"
+        return found.stdout
+
+    def refuse(self, on: bool = True) -> None:
+        """Answer 503 to every request but OPTIONS, from now on."""
+        self.command("htable.seti", "told", "refuse", str(int(on)))
+
+    def bindings(self, user: User) -> list[str]:
+        """The Contacts that it has of ``user``."""
+        return re.findall(r"Address: (\S+)", self.lookup(user))
+
+    def lookup(self, user: User) -> str:
+        """All that it has of ``user``."""
+        try:
+            return self.command("ul.lookup", "location", user.name)
+        except AssertionError:
+            return ""
+
+    def seen(self, method: str, since: int = 0) -> list[dict[str, str]]:
+        """Requests that arrived after byte ``since`` of its log: call, source, pai, ppi."""
+        return [
+            found.groupdict()
+            for found in re.finditer(
+                rf"SEEN {method} (?P<call>\S+) (?P<source>\S+) pai=(?P<pai>.*?) ppi=(?P<ppi>.*)", self.child.output(since)
+            )
+        ]
