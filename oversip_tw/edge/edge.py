@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from oversip_tw.edge.contacts import PARAM, Contacts
 from oversip_tw.edge.identity import Identities
 from oversip_tw.edge.registration import Registration
 from oversip_tw.edge.settings import Settings
 from oversip_tw.edge.throttle import Throttle
-from oversip_tw.interfaces import Clock, Flow
+from oversip_tw.interfaces import Clock, Flow, Target
 from oversip_tw.outbound.token import BadToken, Purpose, Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
@@ -81,11 +82,10 @@ class Edge:
         binding = self.show_contact(arrival)
         if binding is not None and binding.ended:
             raise SIPError(430)
+        if binding is None and not arrival.request.has("Route"):
+            binding = self._phone_at(arrival.request.uri)
         if binding is None:
-            named = [each for each in self._core.location.by_contact(arrival.request.uri) if each.flow_id]
-            if len(named) != 1:
-                return False
-            binding = named[0]
+            return False
         arrival.tokens.append(Token(Purpose.PATH, binding.node, binding.flow_id, binding.key))
         return True
 
@@ -145,9 +145,35 @@ class Edge:
         """A phone that is called by its Contact, as SIP.js does it in an attended transfer, cannot be found by the
         core: it is asked for the user instead, one of whose phones knows the call."""
         request = arrival.request
-        named = self._core.location.by_contact(request.uri) if request.uri.is_sip else ()
-        if len(named) == 1:
-            request.uri = Uri.parse(named[0].aor)
+        binding = self._phone_at(request.uri)
+        if binding is not None:
+            request.uri = Uri.parse(binding.aor)
+
+    # -- Contacts ---------------------------------------------------------------------------------------------------
+
+    def _phone_at(self, uri: Uri) -> Binding | None:
+        """The one phone whose Contact ``uri`` is, as far as that can be believed."""
+        if not uri.is_sip:
+            return None
+        named = [each for each in self._core.location.by_contact(uri) if each.flow_id and self._may_be_at(each)]
+        return named[0] if len(named) == 1 else None
+
+    def _may_be_at(self, binding: Binding) -> bool:
+        """A Contact is what its user says: it must not draw in what is for another user, a trunk or a stranger. So it
+        counts when it names no place at all, the phone's own address, or one of a private network that is not known
+        as somebody's."""
+        contact = binding.target
+        host = contact.host
+        if host.endswith(".invalid"):
+            return True
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        if host == Uri.parse(binding.aor).host or self._core.trusts(Target("udp", host, contact.port or 5060)):
+            return False
+        flow = self._core.flows.find(binding.flow_id)
+        return not address.is_global or (flow is not None and flow.peer[0] == host)
 
     # -- what registrations report ----------------------------------------------------------------------------------
 

@@ -131,6 +131,43 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(bob.aor, str(arrived.uri))
         self.assertEqual([], bob.requests("INVITE"))
 
+    def claims(self, contact: str) -> Phone:
+        """A user of the core who has registered ``contact``."""
+        mallory = self.world.phone("mallory")
+        self.core.register(mallory, Contact=f"<{contact}>;expires=600")
+        return mallory
+
+    def test_contact_of_somebody_else(self) -> None:
+        """Whoever registers another user's address, or the core's, as Contact gets none of the calls to it."""
+        alice = self.world.through("alice")
+        for uri in (f"sip:desk@{DOMAIN}", "sip:desk@other.example", f"sip:desk@{CORE}:5080", "sip:desk@8.8.8.8"):
+            self.claims(uri)
+            alice.send(alice.build("INVITE", uri))
+            [arrived] = self.core.requests("INVITE")
+            self.assertEqual(uri, str(arrived.uri))
+
+    def test_contact_with_a_public_address(self) -> None:
+        """It is believed of a phone that comes from there."""
+        alice, flow = self.world.through("alice"), self.world.connect("tcp", ("8.8.8.8", 40000))
+        bob = Phone(self.world, "bob", flow)
+        self.core.register(bob, Contact="<sip:bob@8.8.8.8:40000>;expires=600")
+        alice.send(alice.build("INVITE", "sip:bob@8.8.8.8:40000"))
+        [arrived] = self.core.requests("INVITE")
+        self.assertEqual(bob.aor, str(arrived.uri))
+
+    def test_core_sends_to_a_trunk(self) -> None:
+        """A phone with the Contact of somebody at a trunk gets nothing of what the core sends there."""
+        trunk = Phone(self.world, "trunk", self.world.udp_flow((TRUNK, 5060)))
+        for uri, route in (
+            (f"sip:1@{TRUNK}", ""),
+            (f"sip:2@{DOMAIN}", f"<sip:127.0.0.1;lr>, <sip:{TRUNK};lr>"),
+            ("sip:3@h.invalid", f"<sip:127.0.0.1;lr>, <sip:{TRUNK};lr>"),
+        ):
+            mallory = self.claims(uri)
+            mallory.take()
+            self.core.send(self.core.build("MESSAGE", uri, Route=route))
+            self.assertEqual(([], 1), (mallory.take(), len(trunk.requests("MESSAGE"))), uri)
+
     def test_core_names_the_contact(self) -> None:
         """A core that gives no Path back, but the very Contact: its phone is known."""
         bob = self.world.through("bob")
