@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: seconds, where neither phone nor core says any (RFC 3261 §10.2.1.1)
 DEFAULT_EXPIRES = 3600
+#: how late the REGISTER of a phone that is told to come back may be: Timer F
+LATE = 32
 _LONGEST = 2**32 - 1
 #: what an absorbed REGISTER is answered with, as the core's last 200 had it
 _KEPT = ("Contact", "Path", "Service-Route", "P-Associated-URI", "Supported", "Require", "Flow-Timer")
@@ -60,15 +62,20 @@ class Registration:
         if single is None or not edge.throttle.on or self._asked(single) == 0:
             return False
         known = edge.throttle.find(self._throttle_key(single), arrival.request.call_id)
-        if known is None:
+        if known is None or not self._stands():
             return False
-        self._core.spawn(self._extend(self._binding(single, edge.settings.client_expires)), self._core.unexpected)
+        self._core.spawn(self._extend(self._binding(single, edge.settings.client_expires + LATE)), self._core.unexpected)
         self._core.reply(arrival, 200, headers=known.headers)
         return True
 
     def _throttle_key(self, contact: NameAddr) -> tuple[bytes, str, str]:
         params = [f"{name}={value}" for name, value in contact.params if name != "expires"]
         return (self._arrival.flow.id, self._aor, f"{contact.uri};{';'.join(params)}")
+
+    def _stands(self) -> bool:
+        """It is still bound here: nobody took it back for all phones of the user, nor by another connection."""
+        binding = self._core.location.by_key(self._key)
+        return binding is not None and not binding.ended and binding.flow_id == self._arrival.flow.id
 
     async def _extend(self, binding: Binding) -> None:
         try:
@@ -207,9 +214,10 @@ class Registration:
         if not granted:
             edge.throttle.forget(key)
             return
-        _set_expires(response, min(settings.client_expires, granted), single.uri)
+        told = min(settings.client_expires, granted)
+        _set_expires(response, told, single.uri)
         headers = [(name, value) for name in _KEPT for value in response.get_all(name)]
-        edge.throttle.remember(key, self._arrival.request.call_id, granted, headers)
+        edge.throttle.remember(key, self._arrival.request.call_id, min(granted / 2, granted - told), headers)
 
     def _refused(self, response: Response) -> None:
         proven = self._arrival.request.has("Authorization")

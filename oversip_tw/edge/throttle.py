@@ -51,12 +51,12 @@ class Throttle:
             return None
         return known
 
-    def remember(self, key: Key, call_id: str, granted: int, headers: Headers) -> None:
-        """The core granted so many seconds: half of them need no further word."""
+    def remember(self, key: Key, call_id: str, seconds: float, headers: Headers) -> None:
+        """For so many seconds the core needs no further word."""
         self.forget(key)
         if len(self._known) >= MOST:
             self.forget(next(iter(self._known)))
-        self._known[key] = Absorbed(self._clock.seconds() + granted / 2, headers, call_id)
+        self._known[key] = Absorbed(self._clock.seconds() + seconds, headers, call_id)
         self._of_flow.setdefault(key[0], set()).add(key)
 
     def forget(self, key: Key) -> None:

@@ -84,6 +84,30 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(1, self.sends(alice, call_id="two"))
         self.assertEqual(0, self.sends(alice, call_id="two"))
 
+    def test_taken_back_for_all_phones(self) -> None:
+        """After ``Contact: *``, whoever sent it, the core has to hear of each phone again."""
+        alice, other = self.world.phone("alice"), self.world.phone("alice")
+        self.sends(alice)
+        self.sends(other, call_id="two")
+        other.send(other.build("REGISTER", f"sip:{DOMAIN}", Contact="*", Expires="0", To=other.aor, Call_ID="two"))
+        [arrived] = self.core.requests("REGISTER")
+        self.core.answer(arrived, 200)
+        self.assertEqual(1, self.sends(other, call_id="two"))
+        self.assertEqual(1, self.sends(alice))
+
+    def test_core_grants_little(self) -> None:
+        """A phone is never told to come back later than the core has kept it."""
+        alice = self.world.phone("alice")
+        contact = f"<{alice.contact}>;+sip.instance=\"<{alice.instance}>\";reg-id=1;expires=100"
+        for heard in (1, 0, 1):
+            alice.send(alice.build("REGISTER", f"sip:{DOMAIN}", Contact=contact, To=f"<{alice.aor}>", Call_ID="one"))
+            arrived = self.core.requests("REGISTER")
+            self.assertEqual(heard, len(arrived))
+            for request in arrived:
+                self.core.send(request.response(200, to_tag="c", headers=[("Contact", contact)]))
+            self.assertEqual("60", self.answer(alice).contacts[0].param("expires"))
+            self.world.clock.advance(39 if heard else 5)
+
     def test_somebody_else(self) -> None:
         """Another source that names the same user and Contact goes to the core, and is asked there."""
         alice, mallory = self.world.phone("alice"), self.world.phone("alice")
