@@ -79,9 +79,18 @@ class Registration:
 
     async def _extend(self, binding: Binding) -> None:
         try:
-            await self._core.location.commit(self._aor, [binding], [])
+            await self._commit([binding], [])
         except StoreFailed as error:
             self._core.unexpected(error)
+
+    async def _commit(self, put: list[Binding], drop: list[Binding]) -> bool:
+        """Remember them; False when the phone's connection was lost over it, with all that was bound to it. Raises
+        StoreFailed."""
+        flow, location = self._arrival.flow, self._core.location
+        await location.commit(self._aor, put, drop)
+        if flow.closed:
+            await location.flow_lost(flow.id)
+        return not flow.closed
 
     # -- to the core ------------------------------------------------------------------------------------------------
 
@@ -118,8 +127,8 @@ class Registration:
         put, drop = await self._changes(response)
         refreshed = {binding.key for binding in put if self._is_refresh(binding)}
         try:
-            if put or drop:
-                await self._core.location.commit(self._aor, put, drop)
+            if (put or drop) and not await self._commit(put, drop):
+                put = []
         except StoreFailed as error:
             self._core.log.error("store: {error}: {aor} will not be found after a restart", error=error, aor=self._aor)
             put = []
@@ -207,7 +216,7 @@ class Registration:
         seconds = settings.flow_timer if flow.reliable else settings.flow_timer_udp
         if seconds and "outbound" in response.values("Require") and not response.has("Flow-Timer"):
             response.append("Flow-Timer", str(seconds))
-        if single is None or not edge.throttle.on:
+        if single is None or not edge.throttle.on or flow.closed:
             return
         key = self._throttle_key(single)
         granted = self._granted(single, response.contacts, response)

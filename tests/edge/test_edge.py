@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.sip.message import Response
 from tests.edge.behind import EdgeWorld
+from tests.registrar.phones import SlowStore
 from tests.server.world import CORE, DOMAIN
 
 
@@ -18,6 +19,26 @@ class Edges(SynchronousTestCase):
 
     def tearDown(self) -> None:
         self.assertEqual([], self.world.errors())
+
+
+class SlowStoreTests(SynchronousTestCase):
+    """Bindings are written before the phone hears of them, which may take a while."""
+
+    def test_connection_lost_while_it_is_written(self) -> None:
+        """Nothing is left that names the dead connection, and nobody is told that the phone came back."""
+        store = SlowStore(patient=True)
+        world = EdgeWorld(store=store)
+        alice = world.phone("alice")
+        arrived, _ = world.core.receives_register(alice)
+        world.core.accept(arrived, ("Service-Route", "<sip:orig@scscf.test;lr>"))
+        world.lose(alice.flow)
+        for _ in range(2):
+            store.release()
+        location, edge = world.element.core.location, world.element.logic.edge
+        self.assertEqual([], list(location.by_flow(alice.flow.id)))
+        self.assertEqual({}, store.rows)
+        self.assertEqual({}, edge._service_routes)
+        self.assertEqual([], world.errors())
 
 
 class RegisterTests(Edges):

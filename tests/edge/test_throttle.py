@@ -108,6 +108,14 @@ class ThrottleTests(SynchronousTestCase):
             self.assertEqual("60", self.answer(alice).contacts[0].param("expires"))
             self.world.clock.advance(39 if heard else 5)
 
+    def test_connection_lost_before_the_answer(self) -> None:
+        """What the core says then is kept for nobody."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice)
+        self.world.lose(alice.flow)
+        self.core.accept(arrived)
+        self.assertEqual({}, self.world.element.logic.edge.throttle._known)
+
     def test_somebody_else(self) -> None:
         """Another source that names the same user and Contact goes to the core, and is asked there."""
         alice, mallory = self.world.phone("alice"), self.world.phone("alice")
