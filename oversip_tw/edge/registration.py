@@ -64,7 +64,8 @@ class Registration:
         known = edge.throttle.find(self._throttle_key(single), arrival.request.call_id)
         if known is None or not self._stands():
             return False
-        self._core.spawn(self._extend(self._binding(single, edge.settings.client_expires + LATE)), self._core.unexpected)
+        binding = self._binding(single, edge.settings.client_expires + LATE)
+        self._core.spawn(self._extend(binding), self._core.unexpected)
         self._core.reply(arrival, 200, headers=known.headers)
         return True
 
