@@ -16,7 +16,8 @@ from oversip_tw.sip.uri import Uri
 #: the parameter that OverSIP used
 PARAM = "ov-ob"
 
-_URI_IN_BRACKETS = re.compile(r"<([^<>]*)>")
+#: groups: what stands before the brackets of a URI, and behind them. A parameter may have brackets too.
+_URI_IN_BRACKETS = re.compile(r"""(\s*(?:"(?:[^"\\]|\\.)*"|[^"<;]*)\s*<)[^<>]*(>.*)""", re.DOTALL)
 
 
 class Contacts:
@@ -76,6 +77,5 @@ class Contacts:
 
 def _with_uri(value: str, old: str, new: str) -> str:
     """``value`` with another URI, in brackets, and all else as it was."""
-    if _URI_IN_BRACKETS.search(value):
-        return _URI_IN_BRACKETS.sub(lambda _: f"<{new}>", value, count=1)
-    return f"<{new}>{value[len(old) :]}"
+    found = _URI_IN_BRACKETS.fullmatch(value)
+    return f"<{new}>{value[len(old) :]}" if found is None else f"{found[1]}{new}{found[2]}"

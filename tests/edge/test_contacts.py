@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.message import Request
 from tests.edge.behind import EdgeWorld
 from tests.server.world import DOMAIN, Phone
@@ -53,12 +54,37 @@ class ContactCase(SynchronousTestCase):
         self.called(alice)
 
 
+    def check_spellings(self) -> None:
+        """However a Contact is written, the URI in it changes and nothing else, and comes back as it was."""
+        alice = self.world.phone("alice")
+        uri = alice.contact.partition(";")[0]
+        instance = f'+sip.instance="<{alice.instance}>"'
+        for contact in (
+            f"{uri};{instance};reg-id=1",
+            f'"<sip:x@y>" <{uri}>;{instance}',
+            f'"a \\"<b>" <{uri}>',
+            f"Alice <{uri}>;x",
+        ):
+            arrived, _ = self.core.receives_register(alice, Contact=contact)
+            [seen] = arrived.contacts
+            self.assertRegex(str(seen.uri), "ovc[A-Za-z0-9_-]{20}")
+            self.assertEqual(NameAddr.parse(contact).params, seen.params)
+            self.assertEqual(NameAddr.parse(contact).display_name, seen.display_name)
+            self.core.accept(arrived)
+            self.assertEqual(f"<{uri}>{contact[len(uri):]}" if contact.startswith(uri) else contact,
+                             alice.take()[-1].get("Contact"))  # fmt: skip
+
+
 class ParamTests(ContactCase):
     """`return = "param"`."""
 
     def test_all(self) -> None:
         """ov-ob once, gone in the R-URI and in the 200."""
         self.check_all()
+
+    def test_spellings(self) -> None:
+        """With and without brackets, in quotes too."""
+        self.check_spellings()
 
     def test_what_the_core_sees(self) -> None:
         """The phone's Contact and a parameter behind it, whose other parameters are as they were."""
