@@ -10,6 +10,7 @@ import re
 
 from oversip_tw.outbound.token import BadToken, Sealed, Tokens
 from oversip_tw.sip.address import NameAddr
+from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 
@@ -68,11 +69,17 @@ class Contacts:
                 response.append("Contact", value)
 
     def _shown(self, value: str) -> str:
-        if value == "*":
-            return value
-        uri = NameAddr.parse(value).uri
-        sealed = self.sealed_in(uri)
-        return value if sealed is None else _with_uri(value, uri.text, sealed.contact)
+        address = readable(value)
+        sealed = address and self.sealed_in(address.uri)
+        return _with_uri(value, address.uri.text, sealed.contact) if address and sealed else value
+
+
+def readable(value: str) -> NameAddr | None:
+    """A Contact of an answer; None: it is ``*``, or odd, as that of another phone may be: no affair of this one."""
+    try:
+        return NameAddr.parse(value)
+    except ParseError:
+        return None
 
 
 def _with_uri(value: str, old: str, new: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oversip_tw.edge.contacts import readable
 from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.attempt import Attempt
@@ -151,7 +152,7 @@ class Registration:
         known = await self._core.location.bindings(self._aor)
         if self._arrival.request.contact_star:
             return [], list(known)
-        granted = [contact for contact in response.contacts if contact.uri.is_sip]
+        granted = _contacts(response)
         put, gone = [], set()
         for contact in self._contacts:
             seconds = self._granted(contact, granted, response)
@@ -220,7 +221,7 @@ class Registration:
         if single is None or not edge.throttle.on or flow.closed:
             return
         key = self._throttle_key(single)
-        granted = self._granted(single, response.contacts, response)
+        granted = self._granted(single, _contacts(response), response)
         if not granted:
             edge.throttle.forget(key)
             return
@@ -257,13 +258,17 @@ def _instance(contact: NameAddr) -> tuple[str | None, int | None]:
     return text.strip("<>") or None, reg_id or None
 
 
+def _contacts(response: Response) -> list[NameAddr]:
+    return [address for value in response.values("Contact") if (address := readable(value)) is not None]
+
+
 def _set_expires(message: Message, seconds: int, uri: Uri | None = None) -> None:
     """Let the Contacts (the one with ``uri``) live so many seconds."""
     values = message.values("Contact")
     message.remove("Contact")
     for value in values:
-        address = NameAddr.parse(value)
-        if uri is None or address.uri.text == uri.text:
+        address = readable(value)
+        if address is not None and (uri is None or address.uri.text == uri.text):
             params = [(name, text) for name, text in address.params if name != "expires"]
             written = "".join(f";{name}" if text is None else f";{name}={text}" for name, text in params)
             value = f"<{address.uri}>{written};expires={seconds}"

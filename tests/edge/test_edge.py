@@ -54,6 +54,18 @@ class RegisterTests(Edges):
         self.assertEqual("127.0.0.1:5060", arrived.via.sent_by)
         self.assertEqual(alice.contact, str(arrived.contacts[0].uri))
 
+    def test_odd_contact_in_the_answer(self) -> None:
+        """Another phone's Contact that cannot be read does not turn the core's 200 into a refusal."""
+        for options in ({}, {"return_by": "contact", "client_expires": 60}):
+            world = EdgeWorld(**options)
+            alice = world.phone("alice")
+            arrived, _ = world.core.receives_register(alice)
+            world.core.accept(arrived, ("Contact", "<sip:%%@>"), ("Contact", "<tel:1>"))
+            [answer] = alice.take()
+            self.assertEqual(200, answer.status)
+            self.assertEqual(["<sip:%%@>", "<tel:1>"], answer.values("Contact")[1:])
+            self.assertEqual(1, len(world.element.core.location.by_flow(alice.flow.id)))
+
     def test_answer_goes_back_as_it_came(self) -> None:
         """One Via, the phone's Contact, no more of ours."""
         alice = self.world.phone("alice")
