@@ -52,7 +52,8 @@ class Edge:
         self._core = core
         self.given = given
         self.identities = Identities()
-        self._service_routes: dict[bytes, tuple[str, ...]] = {}
+        #: by flow and user: several may share a connection
+        self._service_routes: dict[bytes, dict[str, tuple[str, ...]]] = {}
         self.use(settings)
 
     def use(self, settings: Settings) -> None:
@@ -113,8 +114,10 @@ class Edge:
 
     def allows_route(self, arrival: Arrival) -> bool:
         """Whether the Routes that a phone wrote itself lead to the core, or are what the core gave it (RFC 3608)."""
-        given = self._service_routes.get(arrival.flow.id, ())
         routes = arrival.request.values("Route")
+        if not routes:
+            return True
+        given = {route for user in self._service_routes.get(arrival.flow.id, {}).values() for route in user}
         return all(route in given or self._is_core(NameAddr.parse(route).uri) for route in routes)
 
     def _is_core(self, uri: Uri) -> bool:
@@ -177,13 +180,16 @@ class Edge:
 
     # -- what registrations report ----------------------------------------------------------------------------------
 
-    def give_service_route(self, flow: Flow, routes: tuple[str, ...]) -> None:
-        """The core wants requests of ``flow`` to bear these Routes."""
-        self._service_routes.pop(flow.id, None)
+    def give_service_route(self, flow: Flow, aor: str, routes: tuple[str, ...]) -> None:
+        """The core wants requests that ``aor`` sends by ``flow`` to bear these Routes."""
+        given = self._service_routes.pop(flow.id, {})
+        given.pop(aor, None)
         if routes:
+            given[aor] = routes
+        if given:
             if len(self._service_routes) >= MOST_SERVICE_ROUTES:
                 del self._service_routes[next(iter(self._service_routes))]
-            self._service_routes[flow.id] = routes
+            self._service_routes[flow.id] = given
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection is gone."""

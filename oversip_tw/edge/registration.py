@@ -142,9 +142,10 @@ class Registration:
             edge.given.on_change(Change.REMOVED, binding)
         if put:
             edge.identities.assert_(flow, self._aor)
-            edge.give_service_route(flow, tuple(response.values("Service-Route")))
+            edge.give_service_route(flow, self._aor, tuple(response.values("Service-Route")))
         elif drop and not any(each.aor == self._aor for each in self._core.location.by_flow(flow.id)):
             edge.identities.revoke(flow, self._aor)
+            edge.give_service_route(flow, self._aor, ())
         self._tell_the_phone(response)
 
     async def _changes(self, response: Response) -> tuple[list[Binding], list[Binding]]:

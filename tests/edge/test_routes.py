@@ -78,6 +78,20 @@ class RouteTests(SynchronousTestCase):
         [refused] = alice.take()
         self.assertEqual((404, "Ok, I'm here"), (refused.status, refused.reason))
 
+    def test_service_routes_of_two_users(self) -> None:
+        """On one connection each has its own; it ends with the registration."""
+        alice = self.world.phone("alice")
+        bob = Phone(self.world, "bob", alice.flow)
+        for phone in (alice, bob):
+            arrived, _ = self.core.receives_register(phone)
+            self.core.accept(arrived, ("Service-Route", f"<sip:{phone.user}@scscf.test;lr>"))
+        for phone in (alice, bob):
+            route = f"<sip:{phone.user}@scscf.test;lr>"
+            self.assertTrue(self.reaches_core(phone, phone.build("MESSAGE", f"sip:d@{DOMAIN}", Route=route)))
+            self.core.register(phone, expires=0)
+            self.assertFalse(self.reaches_core(phone, phone.build("MESSAGE", f"sip:d@{DOMAIN}", Route=route)))
+        self.assertEqual({}, self.world.element.logic.edge._service_routes)
+
     def test_a11_in_dialog_without_our_route(self) -> None:
         """A11: 403, and an ACK nothing."""
         alice = self.world.through("alice")
