@@ -57,6 +57,8 @@ class TrustedSource:
         """Whether an address of these networks is meant when it is seen so. ``accepted``: the peer dialled."""
         if transport not in (self.transports if self.transports is not None else _DEFAULT_TRANSPORTS):
             return False
+        if self.role is Role.PROXY and (transport == "udp" or not accepted):
+            return False  # it passes on connections, and nothing else comes from there: a core beside it is no proxy
         if self.port is None:
             return True
         if transport == "udp" or not accepted:

@@ -50,6 +50,13 @@ class TrustTests(SynchronousTestCase):
             [Role.PROXY, None, None, None],
         )
 
+    def test_proxy_beside_a_core(self) -> None:
+        """On one machine: connections that it dials are the proxy's; UDP, and what we dialled, are the core's."""
+        trust = Trust([TrustedSource(("127.0.0.1",), Role.PROXY), TrustedSource(("127.0.0.1",), Role.CORE)])
+        self.assertIs(role(trust, "tcp", "127.0.0.1"), Role.PROXY)
+        self.assertIs(role(trust, "udp", "127.0.0.1"), Role.CORE)
+        self.assertIs(role(trust, "tcp", "127.0.0.1", accepted=False), Role.CORE)
+
     def test_port(self) -> None:
         """With a port: UDP from that port and connections that we dialled to it; whatever else runs on that host and
         dials us is a stranger, unless the entry names the transport."""
