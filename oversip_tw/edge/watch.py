@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oversip_tw.edge.edge import Edge
-from oversip_tw.interfaces import Target
+from oversip_tw.interfaces import Running, Target
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.probes import PATIENCE
 from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.wheel import Timer
 
 #: seconds until the next look-up after one that failed
@@ -25,10 +26,13 @@ class Watch:
         self._core = core
         self._edge = edge
         self._learn = learn
+        self._looking: Running | None = None
         self._refreshing: Timer | None = None
         self._probing: Timer | None = None
         #: the addresses that are known, the last ones kept while nobody answers
         self.targets: tuple[Target, ...] = ()
+        #: of these names
+        self._uris: tuple[Uri, ...] = ()
 
     def start(self) -> None:
         """Begin. What is an address is known at once."""
@@ -41,20 +45,26 @@ class Watch:
             if timer is not None:
                 timer.cancel()
         self._refreshing = self._probing = None
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.cancel()
 
     def again(self) -> None:
-        """The settings have changed."""
+        """The settings have changed. Another core is trusted in the place of the old one as soon as it is found."""
         self.stop()
+        if self._uris != self._edge.core.uris:
+            self.targets = ()
         self.start()
 
     # -- where it is ------------------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
         self._refreshing = None
-        self._core.spawn(self._look_up(), self._failed)
+        self._looking = self._core.spawn(self._look_up(), self._failed)
 
     async def _look_up(self) -> None:
         core, hop = self._core, self._edge.core
+        self._uris = hop.uris
         found: list[Target] = []
         seconds = 3600.0
         failed = False

@@ -186,17 +186,19 @@ def _edge(
     logic.core, logic.edge = core, edge
 
     def learn(targets: Sequence[Target]) -> None:
-        if not edge.settings.core_sources:
-            settings.trust.learn(source for target in targets for source in core_sources(target))
+        named = bool(edge.settings.core_sources)  # then nobody else is trusted, nor who was before a reload
+        settings.trust.learn(() if named else (source for target in targets for source in core_sources(target)))
 
     return logic, Watch(core, edge, learn)
 
 
 def core_sources(target: Target) -> tuple[TrustedSource, ...]:
-    """From where the core sends that is reached at ``target``: its own UDP port, and any port over TCP and TLS."""
+    """From where the core sends that is reached at ``target``: its own UDP port, and any port over TCP and TLS. One
+    that is reached by TLS sends no UDP, whose source everybody can forge."""
     networks = (target.address,)
     udp = TrustedSource(networks, Role.CORE, target.port, frozenset({"udp"}))
-    return udp, TrustedSource(networks, Role.CORE, None, frozenset({"tcp", "tls"}))
+    streams = TrustedSource(networks, Role.CORE, None, frozenset({"tcp", "tls"}))
+    return (streams,) if target.transport == "tls" else (udp, streams)
 
 
 def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authenticator.Authenticator:

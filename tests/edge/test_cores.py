@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.interfaces import Target
+from oversip_tw.promise import Promise
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.sip.message import Response
+from oversip_tw.sip.uri import Uri
 from oversip_tw.testing import FakeLookups
 from oversip_tw.transaction.timers import Timers
 from tests.edge.behind import CORE_URI, Core, EdgeWorld
 from tests.server.world import CORE, DOMAIN, Phone
 
 SECOND = "127.0.0.3"
+
+
+class SlowLookups(FakeLookups):
+    """Addresses come when ``waiting`` is settled."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.waiting: list[Promise[None]] = []
+
+    async def a(self, name: str) -> Sequence[str]:
+        promise: Promise[None] = Promise()
+        self.waiting.append(promise)
+        await promise
+        return await super().a(name)
 
 
 class Cores(SynchronousTestCase):
@@ -282,6 +303,45 @@ class NamesTests(SynchronousTestCase):
         """`core_sources` says it all: what `core` resolves to is not trusted by itself."""
         world = self.world_with(core_sources=(SECOND,))
         self.assertFalse(self.is_core(world, CORE))
+
+    def test_sources_that_come_with_a_reload(self) -> None:
+        """They take the place of what the name resolved to."""
+        world = self.world_with()
+        edge, watch = world.element.logic.edge, world.element.watch
+        edge.use(replace(edge.settings, core_sources=(SECOND,)))
+        watch.again()
+        self.assertFalse(self.is_core(world, CORE))
+
+    def test_other_core_that_comes_with_a_reload(self) -> None:
+        """The old one is trusted no more once one of the new ones is found, even while the others cannot be."""
+        world = self.world_with()
+        self.lookups.a_records["new.test"] = [SECOND]
+        self.lookups.broken.add("worse.test")
+        edge, watch = world.element.logic.edge, world.element.watch
+        uris = tuple(map(Uri.parse, ("sip:worse.test:5080", "sip:new.test:5080")))
+        edge.use(replace(edge.settings, core=replace(edge.core, uris=uris)))
+        watch.again()
+        self.assertTrue(self.is_core(world, SECOND))
+        self.assertFalse(self.is_core(world, CORE))
+
+    def test_reload_during_a_look_up(self) -> None:
+        """The one under way is given up: there is one at a time, and what it would have found counts no more."""
+        lookups = SlowLookups(a={"pbx.test": [CORE]}, ttl=60.0)
+        world = EdgeWorld(("sip:pbx.test:5080",), lookups=lookups)
+        for _ in range(3):
+            world.element.watch.again()
+        for answer in lookups.waiting:
+            answer.resolve(None)
+        self.assertTrue(self.is_core(world, CORE))
+        lookups.waiting.clear()
+        world.clock.advance(61)
+        self.assertEqual(1, len(lookups.waiting))
+
+    def test_by_tls_alone(self) -> None:
+        """A core that is reached by TLS sends no UDP: anybody could write its address there."""
+        world = EdgeWorld(("sips:pbx.test",), lookups=FakeLookups(a={"pbx.test": [CORE]}))
+        self.assertFalse(self.is_core(world, CORE, 5061))
+        self.assertTrue(world.element.core.trusts(Target("tls", CORE, 5061)))
 
     def test_unknown_name(self) -> None:
         """404 to whoever wants something of it."""
