@@ -278,7 +278,8 @@ class NamesTests(SynchronousTestCase):
     def is_core(self, world: EdgeWorld, address: str, port: int = 5080) -> bool:
         """A request from there is one of the core's: nobody else is told 404."""
         phone = Phone(world, "somebody", world.udp_flow((address, port)))
-        phone.send(phone.build("MESSAGE", "sip:nobody@127.0.0.1:5060"))
+        branch = f"SIP/2.0/UDP {address}:{port};branch=z9hG4bK{phone.number}"
+        phone.send(phone.build("MESSAGE", "sip:nobody@127.0.0.1:5060", Via=branch))
         return phone.statuses()[-1:] == [404]
 
     def test_trusted_where_it_resolves_to(self) -> None:
@@ -321,8 +322,8 @@ class NamesTests(SynchronousTestCase):
         uris = tuple(map(Uri.parse, ("sip:worse.test:5080", "sip:new.test:5080")))
         edge.use(replace(edge.settings, core=replace(edge.core, uris=uris)))
         watch.again()
-        self.assertTrue(self.is_core(world, SECOND))
-        self.assertFalse(self.is_core(world, CORE))
+        trusted = [world.element.core.trusts(Target("udp", address, 5080)) for address in (SECOND, CORE)]
+        self.assertEqual([True, False], trusted)
 
     def test_reload_during_a_look_up(self) -> None:
         """The one under way is given up: there is one at a time, and what it would have found counts no more."""
