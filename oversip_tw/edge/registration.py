@@ -42,6 +42,7 @@ class Registration:
         self._core = core
         self._arrival = arrival
         request = arrival.request
+        self._came_at = edge.given.clock.seconds()
         self._aor = request.to.uri.aor
         self._contacts = request.contacts
         self._single = self._contacts[0] if len(self._contacts) == 1 and not request.contact_star else None
@@ -157,12 +158,20 @@ class Registration:
         put, gone = [], set()
         for contact in self._contacts:
             seconds = self._granted(contact, granted, response)
-            if seconds and not self._arrival.flow.closed:
+            key = self._key_of(contact)
+            if self._is_outdated(key):
+                continue
+            if not seconds:
+                gone.add(key)
+            elif not self._arrival.flow.closed:
                 put.append(self._binding(contact, seconds))
-            else:
-                gone.add(self._key_of(contact))
         self._ask_whether_alive(put)
         return put, [binding for binding in known if binding.key in gone]
+
+    def _is_outdated(self, key: bytes) -> bool:
+        """The phone has come by another connection meanwhile, and the core has accepted that already."""
+        known = self._core.location.by_key(key)
+        return known is not None and known.flow_id != self._arrival.flow.id and known.updated_at > self._came_at
 
     def _is_refresh(self, binding: Binding) -> bool:
         known = self._core.location.by_key(binding.key)
@@ -185,7 +194,6 @@ class Registration:
 
     def _binding(self, contact: NameAddr, seconds: int) -> Binding:
         request, flow, given = self._arrival.request, self._arrival.flow, self._edge.given
-        now = given.clock.seconds()
         instance, reg_id = _instance(contact)
         return Binding(
             self._aor,
@@ -194,8 +202,8 @@ class Registration:
             reg_id=reg_id,
             call_id=request.call_id,
             cseq=request.cseq,
-            expires_at=now + seconds,
-            updated_at=now,
+            expires_at=given.clock.seconds() + seconds,
+            updated_at=self._came_at,
             node=given.node,
             flow_id=flow.id,
             key=self._key_of(contact),

@@ -41,6 +41,49 @@ class SlowStoreTests(SynchronousTestCase):
         self.assertEqual([], world.errors())
 
 
+class LateAnswerTests(Edges):
+    """A phone comes back before the core has answered what it sent by its old connection."""
+
+    def check_late(self, lost: bool, expires: int = 600) -> None:
+        alice = self.world.phone("alice")
+        first, _ = self.core.receives_register(alice, expires=expires)
+        if lost:
+            self.world.lose(alice.flow)
+        self.world.clock.advance(0.1)
+        alice.flow = self.world.connect("ws")
+        second, _ = self.core.receives_register(alice)
+        self.core.accept(second)
+        self.core.accept(first)
+        self.assertEqual(1, len(self.world.element.core.location.by_flow(alice.flow.id)))
+        alice.take()
+        self.core.send(self.core.towards(alice))
+        self.assertEqual(1, len(alice.requests("INVITE")))
+
+    def test_lost(self) -> None:
+        """The old connection is gone: what the core says for it takes nothing away from the new one."""
+        self.check_late(lost=True)
+
+    def test_open(self) -> None:
+        """The old connection looks open still: the phone is where it came from last."""
+        self.check_late(lost=False)
+
+    def test_taken_back(self) -> None:
+        """What it took back there it has again here."""
+        self.check_late(lost=False, expires=0)
+
+    def test_in_order(self) -> None:
+        """Answers that come as the requests did leave the newer one too."""
+        alice = self.world.phone("alice")
+        first, _ = self.core.receives_register(alice)
+        self.world.clock.advance(0.1)
+        alice.flow = self.world.connect("ws")
+        second, _ = self.core.receives_register(alice)
+        self.world.clock.advance(0.1)
+        for arrived in (first, second):
+            self.core.accept(arrived)
+        self.assertEqual(1, len(self.world.element.core.location.by_flow(alice.flow.id)))
+
+
 class RegisterTests(Edges):
     """REGISTER and what is written into it."""
 
