@@ -35,7 +35,8 @@ class Admission:
     ) -> None:
         """``algorithms``: what a listener offers; None: what the authenticator offers everywhere."""
         self._settings = settings
-        self._open = settings.inbound == "open"
+        # whoever calls through an edge is a client of its core, which asks for credentials or does not
+        self._open = settings.inbound == "open" and not settings.edge
         self._ours = ours
         self._trust = trust
         self._authenticator = authenticator

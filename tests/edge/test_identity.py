@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.sip.message import Response
 from tests.edge.behind import EdgeWorld
 from tests.server.world import DOMAIN, Phone
 
@@ -33,6 +34,22 @@ class IdentityTests(SynchronousTestCase):
         more = {"WWW_Authenticate": challenge} if challenge else {}
         self.core.answer(arrived, status, **more)
         phone.take()
+
+    def test_open_registrar(self) -> None:
+        """`inbound` is for those who have users: at an edge every caller stays a phone, whatever its From says."""
+        world = EdgeWorld(inbound="open")
+        alice = world.through("alice", "tcp")
+        alice.send(alice.build("INVITE", f"sip:desk@{DOMAIN}"))
+        [arrived] = world.core.requests("INVITE")
+        self.assertEqual(f"<{alice.aor}>", arrived.get("P-Asserted-Identity"))
+        world.core.answer(arrived, 200)
+        [answer] = [each for each in alice.take() if isinstance(each, Response) and each.status == 200]
+        bye = world.core.build("BYE", alice.contact, From=answer.get("To") or "", To=answer.get("From") or "",
+                               Call_ID=answer.call_id)  # fmt: skip
+        for route in arrived.values("Record-Route"):
+            bye.append("Route", route)
+        world.core.send(bye)
+        self.assertEqual(1, len(alice.requests("BYE")))
 
     def test_since_the_200(self) -> None:
         """Before it a claim is taken off, afterwards the truth is put on, whatever is claimed."""
