@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from oversip_tw.edge.contacts import PARAM, Contacts
 from oversip_tw.edge.identity import Identities
 from oversip_tw.edge.registration import Registration
 from oversip_tw.edge.settings import Settings
 from oversip_tw.edge.throttle import Throttle
-from oversip_tw.interfaces import Clock, Flow, Target
+from oversip_tw.interfaces import Clock, Flow
 from oversip_tw.outbound.token import BadToken, Purpose, Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.next_hops import Destination
 from oversip_tw.proxy.routing import Proxy
 from oversip_tw.proxy.settings import NextHop
+from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import OnChange
 from oversip_tw.sip.address import NameAddr
@@ -152,31 +152,10 @@ class Edge:
         if binding is not None:
             request.uri = Uri.parse(binding.aor)
 
-    # -- Contacts ---------------------------------------------------------------------------------------------------
-
     def _phone_at(self, uri: Uri) -> Binding | None:
-        """The one phone whose Contact ``uri`` is, as far as that can be believed."""
-        if not uri.is_sip:
-            return None
-        named = [each for each in self._core.location.by_contact(uri) if each.flow_id and self._may_be_at(each)]
+        """The one phone whose Contact ``uri`` is."""
+        named = [binding for binding in phones_at(self._core, uri) if binding.flow_id]
         return named[0] if len(named) == 1 else None
-
-    def _may_be_at(self, binding: Binding) -> bool:
-        """A Contact is what its user says: it must not draw in what is for another user, a trunk or a stranger. So it
-        counts when it names no place at all, the phone's own address, or one of a private network that is not known
-        as somebody's."""
-        contact = binding.target
-        host = contact.host
-        if host.endswith(".invalid"):
-            return True
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return False
-        if host == Uri.parse(binding.aor).host or self._core.trusts(Target("udp", host, contact.port or 5060)):
-            return False
-        flow = self._core.flows.find(binding.flow_id)
-        return not address.is_global or (flow is not None and flow.peer[0] == host)
 
     # -- what registrations report ----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
+from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import named_instance, same_instance
 from oversip_tw.sip.errors import SIPError
@@ -94,7 +95,7 @@ class Destinations:
     async def _bindings(self, uri: Uri) -> Sequence[Binding]:
         location, ours = self._core.location, self._core.ours
         if not ours.owns(uri):
-            named = location.by_contact(uri)
+            named = phones_at(self._core, uri)
             if len(named) > 1:
                 raise SIPError(404)
             return named

@@ -8,6 +8,7 @@ from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.way import Way
+from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.gruu import named_instance
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
@@ -57,7 +58,7 @@ class Dialogs:
         if instance and owned:
             binding = location.by_gruu(self._core.ours.user(uri), instance)
         else:
-            named = location.by_contact(uri)
+            named = phones_at(self._core, uri)
             binding = named[0] if len(named) == 1 else None
         if binding is not None:
             remote = uri if binding.flow_id else binding.target

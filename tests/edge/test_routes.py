@@ -182,6 +182,22 @@ class RouteTests(SynchronousTestCase):
             self.core.send(self.core.build("MESSAGE", uri, Route=route))
             self.assertEqual(([], 1), (mallory.take(), len(trunk.requests("MESSAGE"))), uri)
 
+    def test_dialog_of_a_trunk(self) -> None:
+        """Nor does a phone get the requests of a trunk within its call, by claiming the Contact of who it talks to."""
+        trunk = Phone(self.world, "trunk", self.world.udp_flow((TRUNK, 5060)))
+        mallory = self.claims(self.core.contact)
+        mallory.take()
+        trunk.send(trunk.build("INVITE", f"sip:desk@{DOMAIN}"))
+        [arrived] = self.core.requests("INVITE")
+        self.core.answer(arrived, 200)
+        answer = trunk.take()[-1]
+        for method in ("ACK", "BYE"):
+            request = trunk.build(method, self.core.contact, To=answer.get("To") or "", Call_ID=arrived.call_id)
+            for route in arrived.values("Record-Route"):
+                request.append("Route", route)
+            trunk.send(request)
+            self.assertEqual(([], 1), (mallory.take(), len(self.core.requests(method))), method)
+
     def test_core_names_the_contact(self) -> None:
         """A core that gives no Path back, but the very Contact: its phone is known."""
         bob = self.world.through("bob")

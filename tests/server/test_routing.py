@@ -72,6 +72,18 @@ class StrictRouterTests(Routing):
         self.assertEqual([403], self.bob.statuses())
 
 
+class ClaimedContactTests(Routing):
+    """A Contact that is somebody else's address."""
+
+    def test_user_of_a_peer(self) -> None:
+        """Whoever registers it gets none of the calls to the peer."""
+        for uri in (f"sip:1@{PEER_DOMAIN}", f"sip:1@{CORE}:5080"):
+            self.assertEqual(200, self.bob.register(Contact=f"<{uri}>").status)
+            self.alice.invite(f"sip:1@{PEER_DOMAIN}")
+            self.assertEqual(1, len(self.core.requests("INVITE")))
+            self.assertEqual([], self.bob.requests("INVITE"))
+
+
 class DirectionTests(Routing):
     """Which side a request goes to, by our Record-Routes."""
 
