@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from oversip_tw.outbound.token import BadToken, Sealed, Tokens
+from oversip_tw.outbound.token import MAX_TOKEN_CHARACTERS, BadToken, Sealed, Tokens
 from oversip_tw.sip.address import NameAddr
-from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 
@@ -31,7 +31,7 @@ class Contacts:
     def hide(self, request: Request, key: bytes, sent_by: str, transport: str) -> None:
         """Put ours in the place of the one Contact of a REGISTER; several, or ``*``, stay as they are.
 
-        ``sent_by``, ``transport``: where the core reaches us.
+        ``sent_by``, ``transport``: where the core reaches us. Raises SIPError 400 for one that is too long to be sealed.
         """
         values = request.values("Contact")
         if len(values) != 1 or values[0] == "*":
@@ -41,6 +41,8 @@ class Contacts:
         if not uri.is_sip:
             return
         token = self._tokens.contact(key, uri.text)
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise SIPError(400, "Contact Too Long")
         if self._whole:
             scheme = "sips" if uri.secure else "sip"
             ours = f"{scheme}:{token}@{sent_by};transport={transport}"

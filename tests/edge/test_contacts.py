@@ -86,6 +86,13 @@ class ParamTests(ContactCase):
         """With and without brackets, in quotes too."""
         self.check_spellings()
 
+    def test_too_long(self) -> None:
+        """What could not be read again is refused, and not registered to nobody's use."""
+        alice = self.world.phone("alice")
+        contact = f"<sip:u@{alice.host};x={'y' * 800}>"
+        alice.send(alice.build("REGISTER", f"sip:{DOMAIN}", Contact=contact, To=alice.aor))
+        self.assertEqual(([400], []), (alice.statuses(), self.core.requests("REGISTER")))
+
     def test_what_the_core_sees(self) -> None:
         """The phone's Contact and a parameter behind it, whose other parameters are as they were."""
         alice = self.world.phone("alice")
