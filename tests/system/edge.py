@@ -126,12 +126,15 @@ class EdgeCase(SystemCase):
     def tones(self, one: BrowserPhone, call: int, other: BrowserPhone, at: int, tone: str = "7") -> None:
         """INFO both ways between two browsers."""
         for phone, number, peer, its in ((one, call, other, at), (other, at, one, call)):
+            heard = peer.info(its)["dtmf"]
             phone.do("dtmf", number, tone)
-            peer.until_info(its, "dtmf", tone)
+            peer.until_info(its, "dtmf", heard + tone)
 
     def holds(self, one: BrowserPhone, call: int, other: BrowserPhone, at: int) -> None:
-        """One puts the other on hold and takes it back."""
+        """One puts the other on hold and takes it back; the last ACK is there when this is over."""
+        before = len(other.messages("in", "ACK"))
         one.do("hold", call)
         other.until_info(at, "remoteHold", True)
         one.do("unhold", call)
         other.until_info(at, "remoteHold", False)
+        poll(lambda: len(other.messages("in", "ACK")) >= before + 2, 10, "ACKs of both re-INVITEs")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import signal
 import subprocess
 from collections.abc import Sequence
 
@@ -326,6 +328,14 @@ class KamailioCore(Kamailio):
     def refuse(self, on: bool = True) -> None:
         """Answer 503 to every request but OPTIONS, from now on."""
         self.command("htable.seti", "told", "refuse", str(int(on)))
+
+    def pause(self) -> None:
+        """Fall silent, until `resume`."""
+        os.killpg(self.child.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Work again, beginning with what has come meanwhile."""
+        os.killpg(self.child.process.pid, signal.SIGCONT)
 
     def bindings(self, user: User) -> list[str]:
         """The Contacts that it has of ``user``."""
