@@ -63,6 +63,18 @@ def shared_world() -> World:
     return found
 
 
+def registers_again(*phones: BrowserPhone) -> None:
+    """Each sends a REGISTER, in the middle of its time, and is answered 200."""
+    for phone in phones:
+        before = _accepted(phone)
+        phone.do("register")
+        poll(lambda: _accepted(phone) > before, 10, f"200 to another REGISTER of {phone.user}")  # noqa: B023
+
+
+def _accepted(phone: BrowserPhone) -> int:
+    return sum(" REGISTER\r\n" in text for text in phone.messages("in", "SIP/2.0 200"))
+
+
 class EdgeCase(SystemCase):
     """browser - edge - Kamailio - phone. ``self.server`` is the edge."""
 
