@@ -52,14 +52,20 @@ class World:
         self.core.stop()
 
 
+    @property
+    def running(self) -> bool:
+        """Both live."""
+        return self.edge.child.running and self.core.child.running
+
+
 _shared: dict[str, World] = {}
 
 
-def shared_world() -> World:
-    """The one of all tests that need nothing special: Path, UDP between edge and core."""
-    found = _shared.get("world")
-    if found is None or not (found.edge.child.running and found.core.child.running):
-        found = _shared["world"] = World(KamailioCore(users=250))
+def shared_world(name: str = "", make: Callable[[], World] = lambda: World(KamailioCore(users=250))) -> World:
+    """The one of all tests that need ``name``; "": nothing special, Path and UDP between edge and core."""
+    found = _shared.get(name)
+    if found is None or not found.running:
+        found = _shared[name] = make()
     return found
 
 
@@ -145,8 +151,8 @@ class EdgeCase(SystemCase):
     def holds(self, one: BrowserPhone, call: int, other: BrowserPhone, at: int) -> None:
         """One puts the other on hold and takes it back; the last ACK is there when this is over."""
         before = len(other.messages("in", "ACK"))
-        one.do("hold", call)
-        other.until_info(at, "remoteHold", True)
-        one.do("unhold", call)
-        other.until_info(at, "remoteHold", False)
+        for what, held in (("hold", True), ("unhold", False)):
+            one.do(what, call)
+            other.until_info(at, "remoteHold", held)
+            one.until_info(call, "localHold", held)
         poll(lambda: len(other.messages("in", "ACK")) >= before + 2, 10, "ACKs of both re-INVITEs")

@@ -350,9 +350,5 @@ class KamailioCore(Kamailio):
 
     def seen(self, method: str, since: int = 0) -> list[dict[str, str]]:
         """Requests that arrived after byte ``since`` of its log: call, source, pai, ppi."""
-        return [
-            found.groupdict()
-            for found in re.finditer(
-                rf"SEEN {method} (?P<call>\S+) (?P<source>\S+) pai=(?P<pai>.*?) ppi=(?P<ppi>.*)", self.child.output(since)
-            )
-        ]
+        line = rf"SEEN {method} (?P<call>\S+) (?P<source>\S+) pai=(?P<pai>.*?) ppi=(?P<ppi>.*)"
+        return [found.groupdict() for found in re.finditer(line, self.child.output(since))]

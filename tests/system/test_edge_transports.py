@@ -39,10 +39,10 @@ class Pairs(SystemCase):
     def start(self, transport: str, address: str = "127.0.0.2", six: bool = False) -> None:
         """``self.core`` and the edge before it; ``six``: it listens on ::1 as well, at the same ports."""
         self.core = RawCore(transport, address)
-        self.addCleanup(self.core.close)
         profile = f'[[profile]]\nname = "core"\nauthorities = "{authority().pem}"\n'
         server = _OnBoth([self.core.uri], extra=profile) if six else EdgeServer([self.core.uri], extra=profile)
         self.addCleanup(server.stop)
+        self.addCleanup(self.core.close)
         self.use(server)
         self.core.meet(server.port, server.tls_port)
 
