@@ -42,9 +42,9 @@ class EdgeServer(Server):
 class World:
     """A Kamailio with our edge before it."""
 
-    def __init__(self, core: KamailioCore, options: str = "", extra: str = "", transport: str = "udp") -> None:
+    def __init__(self, core: KamailioCore, options: str = "", edge: EdgeServer | None = None) -> None:
         self.core = core
-        self.edge = EdgeServer([f"{core.uri};transport={transport}"], options, extra, core.user)
+        self.edge = edge or EdgeServer([f"{core.uri};transport=udp"], options, give=core.user)
 
     def stop(self) -> None:
         """End both."""

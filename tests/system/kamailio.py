@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from .certificates import authority
 from .processes import Child, Folder, free_port, program
@@ -217,12 +218,11 @@ class Registrar(Kamailio):
 _CORE = """
 modparam("registrar", "method_filtering", 0)
 modparam("registrar", "max_contacts", 10)
-modparam("registrar", "use_path", @USE_PATH@)
+@PATHS@
 modparam("registrar", "path_mode", 2)
 modparam("registrar|nathelper", "received_avp", "$avp(received)")
 modparam("usrloc", "db_mode", 0)
 modparam("usrloc", "timer_interval", 5)
-modparam("rr", "enable_double_rr", 1)
 modparam("htable", "htable", "users=>size=12;")
 modparam("htable", "htable", "told=>size=2;")
 event_route[htable:mod-init] {
@@ -273,6 +273,14 @@ request_route {
 """
 
 
+def documented() -> str:
+    """The parameters that docs/howto/in-front-of-kamailio.md asks for; its modules are loaded already."""
+    text = (Path(__file__).parents[2] / "docs/howto/in-front-of-kamailio.md").read_text()
+    found = re.search(r"```\n(loadmodule .*?)```", text, re.DOTALL)
+    assert found is not None
+    return "\n".join(line for line in found[1].splitlines() if line.startswith("modparam"))
+
+
 class KamailioCore(Kamailio):
     """The registrar and proxy behind an edge, at an address of its own, with digest for ``users`` made up for `user`.
 
@@ -295,7 +303,8 @@ class KamailioCore(Kamailio):
         self.users = made_up if like is None else like.users
         self._given = 0
         rows = "\n".join(f'    $sht(users=>{user.name}) = "{user.password}";' for user in self.users)
-        script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain).replace("@USE_PATH@", str(int(path)))
+        script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain)
+        script = script.replace("@PATHS@", documented() if path else 'modparam("registrar", "use_path", 0)')
         super().__init__(
             script.replace("@FIX@", "fix_nated_register();" if received else ""),
             [f"udp:{address}:{self.port}", f"tcp:{address}:{self.port}"],

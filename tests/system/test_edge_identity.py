@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from .certificates import authority
-from .edge import EdgeCase, World, registers_again
+from .edge import EdgeCase, World, registers_again, shared_world
 from .kamailio import KamailioCore
 from .phone import JSSIP, SIPJS
 from .processes import poll
@@ -82,8 +82,9 @@ class Throttled(EdgeCase):
     """`client_expires` and `core_expires`."""
 
     def setUp(self) -> None:
-        """An edge of its own."""
-        self.own(World(KamailioCore(users=4), "client_expires = 60\ncore_expires = 600"))
+        """An edge with these options."""
+        options = "client_expires = 60\ncore_expires = 600"
+        self.between(shared_world(options, lambda: World(KamailioCore(users=4), options)))
 
     def refreshes(self, library: str) -> None:
         wire, user, other = self.relay(), self.core.user(), self.phone()

@@ -104,12 +104,14 @@ class OverTcp(Behind):
 class Cut(Behind):
     """Browsers lose their connection, the edge and the registrar die; calls go on."""
 
-    both = test_reconnect.SocketCut.both
     cut = test_reconnect.SocketCut.cut
 
     def test_callee(self) -> None:
-        """The callee drops."""
-        self.both(SIPJS, JSSIP, "callee")
+        """The callee drops, is sent INFO, and hangs up."""
+        one, out, other, at = self.cut(SIPJS, JSSIP, "callee")
+        one.do("dtmf", out, "5")
+        other.until_info(at, "dtmf", "5")
+        self.hung_up(other, at, one, out)
 
     def test_both_restarted(self) -> None:
         """The registrar, then the edge are killed in mid-call and started again."""
