@@ -220,6 +220,7 @@ modparam("registrar", "method_filtering", 0)
 modparam("registrar", "max_contacts", 10)
 @PATHS@
 modparam("registrar", "path_mode", 2)
+modparam("registrar", "outbound_mode", @OUTBOUND@)
 modparam("registrar|nathelper", "received_avp", "$avp(received)")
 modparam("usrloc", "db_mode", 0)
 modparam("usrloc", "timer_interval", 5)
@@ -285,13 +286,14 @@ class KamailioCore(Kamailio):
     """The registrar and proxy behind an edge, at an address of its own, with digest for ``users`` made up for `user`.
 
     ``path``: it keeps Paths, and insists on `Supported: path`. Else ``received`` says whether it sends to where a
-    REGISTER came from.
+    REGISTER came from. ``outbound``: it knows RFC 5626.
     """
 
     def __init__(
         self,
         path: bool = True,
         received: bool = False,
+        outbound: bool = False,
         users: int = 40,
         domain: str = "pbx.test",
         address: str = "127.0.0.2",
@@ -305,10 +307,11 @@ class KamailioCore(Kamailio):
         rows = "\n".join(f'    $sht(users=>{user.name}) = "{user.password}";' for user in self.users)
         script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain)
         script = script.replace("@PATHS@", documented() if path else 'modparam("registrar", "use_path", 0)')
+        script = script.replace("@OUTBOUND@", str(int(outbound)))
         super().__init__(
             script.replace("@FIX@", "fix_nated_register();" if received else ""),
             [f"udp:{address}:{self.port}", f"tcp:{address}:{self.port}"],
-            "usrloc registrar auth nathelper htable",
+            f"usrloc registrar auth nathelper htable {'outbound' if outbound else ''}",
             f'tcp_source_ipv4={address}\nalias="{domain}"\n',
         )
 
