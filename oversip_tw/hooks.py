@@ -25,7 +25,7 @@ from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 
 __all__ = [
-    "Arrival", "Attempt", "Core", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks", "Proxy", "Request",
+    "Arrival", "Attempt", "Core", "Done", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks", "Proxy", "Request",
     "Response", "SIPError", "TlsPeer", "Uac", "Uri", "Way",
 ]  # fmt: skip
 

@@ -23,6 +23,7 @@ from oversip_tw.interfaces import (
     TlsPeer,
 )
 from oversip_tw.outbound.flow_id import pack_udp, stream_id
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 
 __all__ = [
@@ -252,7 +253,7 @@ class FakeConnector:
 
     def flow_to(self, target: Target) -> Flow:
         if target.transport in self.refused or target.transport in ("ws", "wss"):
-            raise SIPError(478, "Unresolvable Destination")
+            raise SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
         flow = self.flows.get(target)
         if flow is None or flow.closed:
             flow = MemoryFlow(

@@ -50,7 +50,7 @@ class Good(unittest.SynchronousTestCase):
             advertised = "2001:db8::2"
             [[route]]
             domains = ["*"]
-            next_hop = "pbx.example.org;transport=tcp"
+            next_hop = "pbx.example.org;transport=udp"
             [[trusted]]
             network = "192.0.2.10"
             role = "trunk"
@@ -61,7 +61,7 @@ class Good(unittest.SynchronousTestCase):
         self.assertEqual(read.domains, ("example.org", "192.0.2.1"))
         listen = read.listen[0]
         self.assertEqual((listen.address, listen.bound_port, listen.advertised), ("2001:db8::1", 0, "[2001:db8::2]"))
-        self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=tcp")
+        self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=udp")
         self.assertEqual(read.trusted[0].network, "192.0.2.10/32")
         self.assertEqual(read.timers.resume, 0.0)
 
@@ -180,6 +180,13 @@ class Bad(unittest.SynchronousTestCase):
         self.assertEqual(
             mistakes(f'{listen}[[route]]\ndomains = "a.test"\nnext_hop = "sip:127.0.0.1:5070"'),
             ["x: route[1].next_hop: sip:127.0.0.1:5070 is one of our own listeners"],
+        )
+
+    def test_no_way_out(self) -> None:
+        """A transport that none of our listeners speaks has no address that we could say in a Via."""
+        self.assertEqual(
+            mistakes('[edge]\ncore = "sips:pbx.test"'),
+            ['x: edge.core[1]: sips:pbx.test needs a [[listen]] with transport "tls", whose address we then say'],
         )
 
     def test_edge_without_listeners(self) -> None:

@@ -63,7 +63,8 @@ class Profile:
     """How a next hop is found and how long it is waited for; a `[[route]]`, `[edge]` or your own code names one.
 
     The one named "default" is for all other next hops, "users" for the phones that are connected to us, "in_dialog" for
-    requests within a call; what is not written is as "default".
+    requests within a call to a next hop that no configured one is. Where these are not written "default" holds. No
+    profile takes options of another: what it does not say is as in this table.
     """
 
     name: Name = field(metadata=about("What routes call it.", "trunk"))

@@ -29,6 +29,7 @@ from oversip_tw.config.values import (
     Span,
     WholeSeconds,
     host_and_port,
+    transport_of,
 )
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
@@ -216,14 +217,18 @@ class Config:
                 )
 
     def _circles(self) -> Iterator[str]:
-        """Next hops that are this very server, as far as the file tells."""
+        """Next hops that are this very server, or that none of the listeners can reach, as far as the file tells."""
         places = {(listen.address, listen.bound_port) for listen in self.listen}
+        spoken = {listen.transport for listen in self.listen} or {"udp", "tcp"}
         hops = [(f"route[{number}].next_hop", route.next_hop) for number, route in enumerate(self.route, 1)]
         if self.edge is not None:
             hops += [(f"edge.core[{number}]", core) for number, core in enumerate(self.edge.core, 1)]
         for path, hop in hops:
             if host_and_port(hop) in places:
                 yield f"{path}: {hop} is one of our own listeners"
+            transport = transport_of(hop)
+            if transport and transport not in spoken:
+                yield f'{path}: {hop} needs a [[listen]] with transport "{transport}", whose address we then say'
 
     def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]

@@ -180,13 +180,19 @@ def _sip_uri(text: str) -> str | None:
 
 def host_and_port(uri: str) -> tuple[str, int]:
     """Where a `SipUri` leads, its port written out; IPv6 without brackets."""
-    scheme, _, rest = uri.partition(":")
-    place, *params = rest.lower().split(";")
-    secure = scheme.lower() == "sips" or "transport=tls" in params
+    place = uri.partition(":")[2].lower().split(";")[0]
+    secure = transport_of(uri) == "tls"
     match = _HOST_PORT.fullmatch(place)
     if match is None:  # an IPv6 address without brackets
         return place, 5061 if secure else 5060
     return match["host"].strip("[]"), int(match["port"] or (5061 if secure else 5060))
+
+
+def transport_of(uri: str) -> str:
+    """The transport that a `SipUri` names, "" where it leaves the choice to us."""
+    scheme, _, rest = uri.lower().partition(":")
+    named = [param.partition("=")[2] for param in rest.split(";")[1:] if param.startswith("transport=")]
+    return "tls" if scheme == "sips" else named[0] if named else ""
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str | None]:

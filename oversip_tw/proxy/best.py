@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
 
@@ -27,6 +28,11 @@ class Outcome:
     reason: str = ""
     code: str = ""
 
+    @property
+    def decides(self) -> bool:
+        """No other branch can change it any more: somebody declined everywhere, or user code wants it so."""
+        return self.status >= 600 or self.code == codes.DESTINATION_ABORTED
+
     @staticmethod
     def of(error: SIPError) -> Outcome:
         """The branch could not be sent."""
@@ -34,7 +40,8 @@ class Outcome:
 
 
 def best(outcomes: Sequence[Outcome]) -> Outcome:
-    """The one to forward: any 6xx, else the lowest class, within 4xx a helpful one, else the first that came.
+    """The one to forward: any 6xx or what user code wants, else the lowest class, within 4xx a helpful one, else the
+    first that came.
 
     A 408 or 481 of one dead device does not hide what another one's user said.
     """
@@ -43,7 +50,7 @@ def best(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _rank(outcome: Outcome) -> tuple[int, int]:
     status = outcome.status
-    if status >= 600:
+    if outcome.decides:
         return (0, 0)
     if status in _HELPFUL:
         return (4, 0)

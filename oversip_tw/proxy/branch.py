@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow, Running, Target
 from oversip_tw.outbound.waiting import Held
+from oversip_tw.proxy import endings
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.settings import Profile
@@ -23,18 +24,8 @@ if TYPE_CHECKING:
 #: answers of a dead flow or device, after which another flow of the same instance is tried (RFC 5626 §5.3)
 _FLOW_FAILED = (408, 430)
 
-#: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
-ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
-
 #: seconds between the CANCEL of Timer C and our 408: a 2xx that crosses the CANCEL still counts
 _CROSSING = 0.5
-
-_FLOW_GONE = Outcome(430, code=codes.FLOW_FAILED)
-_NO_ANSWER = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
-_RANG_TOO_LONG = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
-_NOT_CONNECTED = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
-_CORE_NOT_CONNECTED = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
-_WRONG_PEER = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
 
 
 class Branch:
@@ -103,11 +94,11 @@ class Branch:
         """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
         flow = self.context.core.current_flow(self.way.flow_id, self.way.key)
         if flow is not None and flow != failed:
-            self._send(flow)
+            self._send_on_flow(flow)
         elif self.context.in_dialog and self.way.key:
             self._hold()
         else:
-            self._next_flow(_FLOW_GONE)
+            self._next_flow(endings.FLOW_GONE)
 
     def _hold(self) -> None:
         """The client lost its connection in mid-dialog: give it time to come back."""
@@ -119,12 +110,17 @@ class Branch:
 
     def _nobody_came_back(self) -> None:
         self._held = None
-        self.end(_FLOW_GONE)
+        self.end(endings.FLOW_GONE)
 
     def _resumed(self, flow: Flow) -> None:
         self._held = None
         if not self.ended:
-            self._send(flow)
+            self._send_on_flow(flow)
+
+    def _send_on_flow(self, flow: Flow) -> None:
+        refused = self._send(flow)
+        if refused is not None:
+            self._next_flow(refused)
 
     def _look_up_targets(self) -> None:
         core = self.context.core
@@ -192,21 +188,20 @@ class Branch:
             self.end(otherwise)
 
     def _send(self, flow: Flow) -> Outcome | None:
-        """Send it by ``flow``. An Outcome: user code wants the next target to be tried, and this if there is none."""
+        """Send it by ``flow``. An Outcome: it must not go there, and this is the answer if nothing else is left."""
         context = self.context
         core = context.core
         profile = self.profile
         try:
             request = core.forwarding.outgoing(context, self.way, flow, profile.record_route)
             if context.watcher is not None:
-                attempt = Attempt(core.health, self._target or Target(flow.transport, *flow.peer), flow, request)
+                attempt = Attempt(core.health, self._target, flow, request)
                 context.watcher.targeted(attempt)
-                if attempt.skipped is not None:
+                if self.ended or attempt.skipped is not None:  # it may have been answered there and then
                     return attempt.skipped
         except SIPError as error:
-            self._targets.clear()
-            self.end(Outcome.of(error))
-            return None
+            self._give_up_others()
+            return Outcome.of(error)
         self.flow = flow
         if self.way.configured and self._target is not None:
             core.remember_hop(self._target, profile)
@@ -268,10 +263,13 @@ class Branch:
 
     def _stop_the_current(self) -> None:
         """A target that was given up has answered: the one that rings now need not."""
+        self._give_up_others()
+        if self.transaction is not None:
+            self.transaction.cancel(endings.ELSEWHERE)
+
+    def _give_up_others(self) -> None:
         self._targets.clear()
         self._others.clear()
-        if self.transaction is not None:
-            self.transaction.cancel(ELSEWHERE)
 
     def _rings(self, response: Response) -> None:
         self._drop_failover_timer()
@@ -283,7 +281,7 @@ class Branch:
     def _final(self, response: Response) -> None:
         outcome = Outcome(response.status, response)
         if self._expired:
-            self.end(_RANG_TOO_LONG)
+            self.end(endings.RANG_TOO_LONG)
         elif response.status == 503 and self._targets and self.profile.failover_on_503:
             self._drop_failover_timer()
             self._next_target(outcome)
@@ -299,9 +297,9 @@ class Branch:
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
         elif self._targets:
-            self._next_target(_NO_ANSWER)
+            self._next_target(endings.NO_ANSWER)
         else:
-            self._next_flow(_NO_ANSWER)
+            self._next_flow(endings.NO_ANSWER)
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The flow is gone, or the next hop cannot be reached."""
@@ -317,15 +315,15 @@ class Branch:
             # Sent, unanswered, and the client is gone: it is sent again once that comes back (rules of carry-over).
             self._start_on_flow(self.flow)
         else:
-            self._next_flow(_FLOW_GONE)
+            self._next_flow(endings.FLOW_GONE)
 
     def _not_reached(self, reason: str) -> Outcome:
         """The next hop refused the connection, or nobody is there (ICMP): whoever comes next need not try."""
-        if self.flow is not None and getattr(self.flow, "failure", "") == "tls":
-            return _WRONG_PEER
+        if self.flow is not None and self.flow.failure == "tls":
+            return endings.WRONG_PEER
         if self._target is not None:
             self.context.core.health.down(self._target, self.profile.down_for, reason)
-        return _CORE_NOT_CONNECTED if self.way.configured else _NOT_CONNECTED
+        return endings.CORE_NOT_CONNECTED if self.way.configured else endings.NOT_CONNECTED
 
     # -- ending -----------------------------------------------------------------------------------------------------
 
@@ -333,11 +331,10 @@ class Branch:
         """Stop ringing: nothing has been sent, or a CANCEL follows the first provisional answer (§9.1)."""
         if self.ended:
             return
+        self._give_up_others()
         if self.transaction is None:
             self.end(Outcome(487))
         elif self.context.is_invite:
-            self._targets.clear()
-            self._others.clear()
             self._drop_failover_timer()
             self.transaction.cancel(headers)
 
@@ -369,7 +366,7 @@ class Branch:
         silent, self.transaction = self.transaction, None
         if silent is not None:
             silent.cancel()
-        self._next_target(_NO_ANSWER)
+        self._next_target(endings.NO_ANSWER)
 
     def _restart_timer_c(self) -> None:
         if self._timer_c is not None:
@@ -385,7 +382,7 @@ class Branch:
             self.transaction.cancel()
             if self.context.watcher is not None:
                 self.context.watcher.rang_too_long()
-            self._timer_c = self.context.core.wheel.after(_CROSSING, lambda: self.end(_RANG_TOO_LONG))
+            self._timer_c = self.context.core.wheel.after(_CROSSING, lambda: self.end(endings.RANG_TOO_LONG))
 
     def _drop_failover_timer(self) -> None:
         if self._failover_timer is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from oversip_tw.interfaces import Target
 from oversip_tw.proxy.attempt import Attempt
@@ -13,6 +14,8 @@ from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.watcher import GoOn
+from oversip_tw.proxy.way import Way
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.status import phrase
@@ -26,10 +29,19 @@ OnError = Callable[["Failure"], Done]
 OnNothing = Callable[[], Done]
 OnTarget = Callable[[Attempt], None]
 
+# what is decorated stays what it is
+ResponseCallback = TypeVar("ResponseCallback", bound=OnResponse)
+ErrorCallback = TypeVar("ErrorCallback", bound=OnError)
+Callback = TypeVar("Callback", bound=OnNothing)
+TargetCallback = TypeVar("TargetCallback", bound=OnTarget)
+
+#: hears that all callbacks of an event have been called, and of the last SIPError that one of them raised
+_Then = Callable[[SIPError | None], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why nobody answered: what we would say, and the reason in one word (`oversip_tw.sip.codes`)."""
+    """Why nobody answered: what we would say, and why in one word (`oversip_tw.sip.codes`; "": it has none)."""
 
     status: int
     reason: str
@@ -40,8 +52,8 @@ class Client:
     """Callbacks and the profile of one request. Each ``on_...`` may be used as a decorator, before the request is sent.
 
     Callbacks are plain or ``async`` (those of `on_target` plain alone); several for one event are called one after
-    another, and the events of one request never overtake each other. What they raise is logged, except SIPError: at a
-    final event it becomes the answer. Each has 5 s.
+    another, and the events of one request never overtake each other. Each has 5 s. What they raise is logged, and the
+    event goes on as if they had not been there, except SIPError at a final event: it becomes the answer.
     """
 
     def __init__(self, core: Core, profile: str | None = None) -> None:
@@ -49,77 +61,94 @@ class Client:
         if profile is not None and profile not in BUILT_IN and profile not in core.settings.profiles:
             raise ValueError(f"no profile is named {profile!r}")
         self.core = core
-        self._profile = profile
-        #: where the request is sent just now
+        #: where a copy of the request was sent last
         self.target: Target | None = None
         #: the request
         self.request: Request | None = None
-        self._provisional: list[OnResponse] = []
-        self._success: list[OnResponse] = []
-        self._failure: list[OnResponse] = []
-        self._error: list[OnError] = []
-        self._cancelled: list[OnNothing] = []
-        self._timeout: list[OnNothing] = []
-        self._target: list[OnTarget] = []
-        self._events: deque[tuple[list[Callable[[], Done]], Callable[[SIPError | None], None]]] = deque()
+        self._profile = profile
+        self._provisional: tuple[OnResponse, ...] = ()
+        self._success: tuple[OnResponse, ...] = ()
+        self._failure: tuple[OnResponse, ...] = ()
+        self._error: tuple[OnError, ...] = ()
+        self._cancelled: tuple[OnNothing, ...] = ()
+        self._timeout: tuple[OnNothing, ...] = ()
+        self._target: tuple[OnTarget, ...] = ()
+        #: events that wait for the callbacks of an earlier one; None: there never were any
+        self._events: deque[tuple[Sequence[Callable[[], Done]], _Then]] | None = None
+        #: a callback is at work
         self._busy = False
 
     # -- what may be asked for
 
-    def on_provisional(self, callback: OnResponse) -> OnResponse:
+    def on_provisional(self, callback: ResponseCallback) -> ResponseCallback:
         """Call ``callback(response)`` for each 1xx above 100."""
-        self._provisional.append(callback)
+        self._provisional = (*self._provisional, callback)
         return callback
 
-    def on_success(self, callback: OnResponse) -> OnResponse:
-        """Call ``callback(response)`` for a 2xx."""
-        self._success.append(callback)
+    def on_success(self, callback: ResponseCallback) -> ResponseCallback:
+        """Call ``callback(response)`` for a 2xx. To an INVITE there may be several, one for each To tag, and each comes
+        again as long as its ACK is on its way."""
+        self._success = (*self._success, callback)
         return callback
 
-    def on_failure(self, callback: OnResponse) -> OnResponse:
+    def on_failure(self, callback: ResponseCallback) -> ResponseCallback:
         """Call ``callback(response)`` for the best of the answers of 300 and above, when no target is left."""
-        self._failure.append(callback)
+        self._failure = (*self._failure, callback)
         return callback
 
-    def on_error(self, callback: OnError) -> OnError:
-        """Call ``callback(failure: Failure)`` when nobody answered: no such name, no connection, no time left, ..."""
-        self._error.append(callback)
+    def on_error(self, callback: ErrorCallback) -> ErrorCallback:
+        """Call ``callback(failure: Failure)`` when nobody answered: no such name, no connection, no time left, ...; a
+        503, which no caller is to hear, counts as that too."""
+        self._error = (*self._error, callback)
         return callback
 
-    def on_cancelled(self, callback: OnNothing) -> OnNothing:
-        """Call ``callback()`` when the caller gives up."""
-        self._cancelled.append(callback)
+    def on_cancelled(self, callback: Callback) -> Callback:
+        """Call ``callback()`` when the caller of an INVITE gives up, or its connection is gone. No failure follows."""
+        self._cancelled = (*self._cancelled, callback)
         return callback
 
-    def on_timeout(self, callback: OnNothing) -> OnNothing:
-        """Call ``callback()`` when an INVITE has rung too long (Timer C); the caller hears 408 afterwards."""
-        self._timeout.append(callback)
+    def on_timeout(self, callback: Callback) -> Callback:
+        """Call ``callback()`` when an INVITE has rung too long (Timer C); `on_error` with invite_timeout follows."""
+        self._timeout = (*self._timeout, callback)
         return callback
 
-    def on_target(self, callback: OnTarget) -> OnTarget:
+    def on_target(self, callback: TargetCallback) -> TargetCallback:
         """Call ``callback(attempt: Attempt)`` before a copy of the request leaves to one target."""
-        self._target.append(callback)
+        self._target = (*self._target, callback)
         return callback
 
     def clear_callbacks(self) -> None:
         """Forget all callbacks."""
-        for callbacks in self._all():
-            callbacks.clear()
+        self._provisional = self._success = self._failure = ()
+        self._error, self._cancelled, self._timeout, self._target = (), (), (), ()
 
-    def _all(self) -> tuple[list[object], ...]:
-        return (  # type: ignore[return-value]  # they are only cleared and counted
-            self._provisional, self._success, self._failure, self._error, self._cancelled, self._timeout, self._target,
-        )  # fmt: skip
+    def _adopt(self, other: Client) -> None:
+        """Have the callbacks of ``other``."""
+        self._provisional, self._success, self._failure = other._provisional, other._success, other._failure
+        self._error, self._cancelled, self._timeout = other._error, other._cancelled, other._timeout
+        self._target = other._target
 
     @property
     def watches(self) -> bool:
         """There is a callback."""
-        return any(self._all())
+        return bool(
+            self._provisional or self._success or self._failure or self._error or self._cancelled or self._timeout
+            or self._target
+        )  # fmt: skip
 
     @property
     def profile(self) -> Profile | None:
         """What was named, as it stands in the configuration now."""
         return None if self._profile is None else self.core.settings.named(self._profile)
+
+    def _by_profile(self, groups: Sequence[Sequence[Way]]) -> Sequence[Sequence[Way]]:
+        """``groups``, each way by the profile that was named."""
+        profile = self.profile
+        if profile is not None:
+            for first in (way for group in groups for way in group):
+                for way in (first, *first.others):
+                    way.profile = profile
+        return groups
 
     # -- Watcher
 
@@ -129,19 +158,22 @@ class Client:
         for callback in self._target:
             try:
                 callback(attempt)
-            except SIPError:
-                raise
+            except SIPError as error:
+                code = error.code or codes.DESTINATION_ABORTED
+                raise SIPError(error.status, error.reason, error.headers, code=code) from None
             except Exception as error:
                 self.core.broke(error, attempt.request)
-                raise SIPError(500) from error
+                raise SIPError(500, code=codes.DESTINATION_ABORTED) from error
 
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """A 1xx came."""
-        self._tell([partial(callback, response) for callback in self._provisional], lambda _: go_on())
+        calls = [partial(callback, response) for callback in self._provisional]
+        self._tell(calls, lambda error: self._go(go_on, error))
 
     def success(self, response: Response, go_on: GoOn) -> None:
         """A 2xx came."""
-        self._tell([partial(callback, response) for callback in self._success], lambda _: go_on())
+        calls = [partial(callback, response) for callback in self._success]
+        self._tell(calls, lambda error: self._go(go_on, error))
 
     def ended(self, outcome: Outcome, go_on: GoOn) -> None:
         """No branch is left."""
@@ -153,40 +185,54 @@ class Client:
         else:
             callbacks = self._success if 200 <= outcome.status < 300 else self._failure
             calls = [partial(callback, response) for callback in callbacks]
-        self._tell(calls, lambda error: self._conclude(outcome, go_on, error))
+        self._tell(calls, lambda error: self._conclude(go_on, error))
 
-    def _conclude(self, outcome: Outcome, go_on: GoOn, error: SIPError | None) -> None:
+    def _conclude(self, go_on: GoOn, error: SIPError | None) -> None:
         """All callbacks of a final event have been called; ``error`` is what one of them would answer instead."""
+        self._go(go_on, error)
+
+    def _go(self, go_on: GoOn, error: SIPError | None) -> None:
+        """``error`` cannot become an answer here."""
+        if error is not None:
+            self._raised(error)
         go_on()
 
     def rang_too_long(self) -> None:
         """Timer C has fired."""
-        self._tell(list(self._timeout), lambda _: None)
+        self._tell(self._timeout, lambda error: self._go(_nothing, error))
 
     def cancelled(self) -> None:
         """The caller gave up."""
-        self._tell(list(self._cancelled), lambda _: None)
+        self._tell(self._cancelled, lambda error: self._go(_nothing, error))
 
     # -- one event after another
 
-    def _tell(self, calls: list[Callable[[], Done]], then: Callable[[SIPError | None], None]) -> None:
-        if not calls and not self._busy:
+    def _tell(self, calls: Sequence[Callable[[], Done]], then: _Then) -> None:
+        if self._events is None:
+            if not calls:
+                then(None)
+                return
+            self._events = deque()
+        elif not calls and not self._busy:
             then(None)
             return
         self._events.append((calls, then))
         if not self._busy:
-            self.core.spawn(self._work(), self.core.unexpected)
+            self.core.spawn(self._work(self._events), self.core.unexpected)
 
-    async def _work(self) -> None:
+    async def _work(self, events: deque[tuple[Sequence[Callable[[], Done]], _Then]]) -> None:
         self._busy = True
         try:
-            while self._events:
-                calls, then = self._events.popleft()
-                then(await self._call(calls))
+            while events:
+                calls, then = events.popleft()
+                try:
+                    then(await self._call(calls))
+                except Exception as error:  # what waits behind it must not wait for ever
+                    self._raised(error)
         finally:
             self._busy = False
 
-    async def _call(self, calls: list[Callable[[], Done]]) -> SIPError | None:
+    async def _call(self, calls: Sequence[Callable[[], Done]]) -> SIPError | None:
         answer: SIPError | None = None
         for call in calls:
             try:
@@ -194,6 +240,15 @@ class Client:
             except SIPError as error:
                 answer = error
             except Exception as error:
-                if self.request is not None:
-                    self.core.broke(error, self.request)
+                self._raised(error)
         return answer
+
+    def _raised(self, error: Exception) -> None:
+        if self.request is None:
+            self.core.unexpected(error)
+        else:
+            self.core.broke(error, self.request)
+
+
+def _nothing() -> None:
+    """There is nothing to go on with."""

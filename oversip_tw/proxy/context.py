@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from oversip_tw.interfaces import Flow, Target
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
-from oversip_tw.proxy.branch import ELSEWHERE, Branch
+from oversip_tw.proxy.branch import Branch
+from oversip_tw.proxy.endings import ELSEWHERE
 from oversip_tw.proxy.forwarding import drop_identities
 from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
@@ -28,6 +29,7 @@ class ResponseContext:
     """A ServerUser. Forks ``groups`` one after another, the ways within one side by side."""
 
     __slots__ = (
+        "_asking",
         "_branches",
         "_caller_gone",
         "_groups",
@@ -64,13 +66,15 @@ class ResponseContext:
         self.request: Request = arrival.request
         self.is_invite = self.request.method == "INVITE"
         self.in_dialog = arrival.in_dialog
-        self.record_route = wants_record_route(self.request)
+        self.record_route = wants_record_route(self.request) and not arrival.ours
         self.caller_key = caller_key
         self.watcher = watcher
         self.breadth = 0
         self.cancelled_by_caller = False
         self.finished = False
         self._caller_gone = False
+        #: user code thinks about what to do with the outcome
+        self._asking = False
         self._groups = deque(groups)
         self._branches: list[Branch] = []
         self._outcomes: list[Outcome] = []
@@ -109,6 +113,14 @@ class ResponseContext:
             self.core.broke(error, self.request)
             branch.end(Outcome(500))
 
+    def give_up(self, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Somebody else answers the request by now: stop ringing, and pass on nothing but a 2xx that crosses that."""
+        if not self.finished:
+            self.finished = True
+            self._groups.clear()
+            self._cancel_all(headers)
+            self._let_go()
+
     @property
     def breadth_of_a_branch(self) -> int:
         """What each branch that runs beside others may fork into in its turn."""
@@ -133,9 +145,8 @@ class ResponseContext:
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
         first = not self.finished
-        self.finished = True
-        if first:
-            self.core.calls.answered(self.request, response)
+        self.finished = self.arrival.answered = True
+        self.core.calls.answered(self.request, response)
         if branch.way.flow_id:
             drop_identities(response)
         if self.watcher is None:
@@ -145,6 +156,9 @@ class ResponseContext:
         branch.end(Outcome(response.status, response))
         if first:
             self._cancel_all(ELSEWHERE)
+        successor = self.transaction.user
+        if successor is not self and isinstance(successor, ResponseContext):
+            successor.give_up(ELSEWHERE)  # it was sent elsewhere before this one, given up already, picked up
 
     def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
         """A branch has its final answer; when it was the last one, the best of all goes out."""
@@ -157,7 +171,7 @@ class ResponseContext:
             self._finish(outcome)
             return
         self._outcomes.append(outcome)
-        if outcome.status >= 600:
+        if outcome.decides:
             self._groups.clear()
             self._cancel_all(())
         if self._running or self.finished:
@@ -186,18 +200,24 @@ class ResponseContext:
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up (§16.10); why goes along (RFC 3326)."""
-        self.cancelled_by_caller = True
+        self.cancelled_by_caller = self.arrival.over = True
         self._groups.clear()
         if self.watcher is not None:
             self.watcher.cancelled()
+        if self._asking:
+            self._conclude(Outcome(487))  # whatever user code makes up its mind to, it comes too late
         self._cancel_all([("Reason", reason) for reason in cancel.get_all("Reason")])
 
     def failed(self, transaction: ServerTransaction) -> None:
         """The caller's connection is gone, or it never acknowledged: whoever still rings may stop."""
         self._caller_gone = True
+        if self.is_invite:
+            self.arrival.over = True
         if self.is_invite and not self.finished:
             self.cancelled_by_caller = True
             self._groups.clear()
+            if self.watcher is not None:
+                self.watcher.cancelled()
             self._cancel_all(())
 
     # -- answers ----------------------------------------------------------------------------------------------------
@@ -214,10 +234,14 @@ class ResponseContext:
         if self.watcher is None or self.cancelled_by_caller:
             self._conclude(outcome)
         else:
+            self._asking = True
             self.watcher.ended(outcome, lambda: self._conclude(outcome))
 
     def _conclude(self, outcome: Outcome) -> None:
         """Nobody wants to try anything else."""
+        self._asking = False
+        if self.transaction.final_sent:
+            return
         if self.is_invite and not 200 <= outcome.status < 300:
             how = "the loss of the caller's connection" if self._caller_gone else str(outcome.status)
             self.core.calls.refused(self.request, how)
@@ -236,11 +260,9 @@ class ResponseContext:
         if status == 408 and isinstance(transaction, NonInviteServerTransaction):
             transaction.abandon()  # a 408 would come too late to be of use (RFC 4320 §4.2)
             return
-        response = self.request.response(status, outcome.reason, self.core.new_id(), outcome.headers)
-        restore(response, self.request, self.arrival.original)
-        transaction.respond(response)
+        transaction.respond(transaction.request.response(status, outcome.reason, self.core.new_id(), outcome.headers))
 
     def _forward(self, response: Response) -> None:
         if not self._caller_gone:
-            restore(response, self.request, self.arrival.original)
+            restore(response, self.arrival.original)
             self.core.respond(self.transaction, response, self.request)

@@ -14,7 +14,6 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.context import ResponseContext
 from oversip_tw.proxy.forwarding import Forwarding
-from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
@@ -93,9 +92,15 @@ class Core:
         caller_key: bytes = b"",
         watcher: Watcher | None = None,
     ) -> None:
-        """Send ``arrival``'s request on its ways; ``watcher``, then its server ``transaction`` hear of the answers."""
+        """Send ``arrival``'s request on its ways; ``watcher``, then its server ``transaction`` hear of the answers.
+
+        Where it is under way already, those ways are given up.
+        """
+        former = transaction.user
         context = ResponseContext(self, arrival, transaction, groups, caller_key, watcher)
         transaction.user = context
+        if isinstance(former, ResponseContext):
+            former.give_up()
         context.start(breadth)
 
     def current_flow(self, flow_id: bytes, key: bytes) -> Flow | None:
@@ -113,7 +118,7 @@ class Core:
         if way.targets:
             return way.targets
         hops = way.next_hops or (_next_hop(way, arrival.request),)
-        profile = way.profile or self.settings.profile
+        profile = way.profile or self._profile_for(arrival)
         secure = way.uri.secure or arrival.request.uri.secure
         found: list[Target] = []
         for uri in hops:
@@ -125,7 +130,7 @@ class Core:
 
     async def targets_of(self, way: Way, arrival: Arrival) -> Sequence[Target]:
         """Where ``way`` leads, by RFC 3263. Raises SIPError; 403 for an address that is out of bounds (R5)."""
-        profile = way.profile or self.settings.profile
+        profile = way.profile or self._profile_for(arrival)
         secure = way.uri.secure or arrival.request.uri.secure
         found: list[Target] = []
         failed: SIPError | None = None
@@ -137,6 +142,10 @@ class Core:
         if failed is not None and not found:
             raise failed
         return self._in_bounds(self._as_known(found), way)
+
+    def _profile_for(self, arrival: Arrival) -> Profile:
+        """How a next hop is found that brings no profile of its own."""
+        return self.settings.named("in_dialog" if arrival.in_dialog else "default")
 
     def remember_hop(self, target: Target, profile: Profile) -> None:
         """``target`` is one of the configuration, and ``profile`` its own."""
@@ -184,19 +193,25 @@ class Core:
     def reply(
         self, arrival: Arrival, status: int, reason: str = "", headers: Headers = (), body: bytes = b""
     ) -> None:
-        """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE. Nothing happens
-        when it has its final answer, or to an ACK."""
-        arrival.answered = arrival.answered or status >= 200
-        transaction, request = arrival.transaction, arrival.request
-        if transaction is None or transaction.final_sent or arrival.over:
+        """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE.
+
+        A final answer ends what it was routed to. Nothing happens when it has one, when somebody has picked up, or to
+        an ACK. Raises ValueError for a reason or header that is none; a ``body`` wants its Content-Type in ``headers``.
+        """
+        transaction = arrival.transaction
+        if transaction is None or transaction.final_sent or arrival.over or arrival.answered:
             return
-        if request.method == "INVITE" and status >= 300:
-            self.calls.refused(request, str(status))
-        response = request.response(status, reason, self.new_id(), headers)
+        response = transaction.request.response(status, reason, self.new_id(), headers)
         if body:
             response.body = body
-        restore(response, request, arrival.original)
+        user = transaction.user
         transaction.respond(response)
+        if status >= 200:
+            arrival.answered = True
+            if arrival.request.method == "INVITE" and status >= 300:
+                self.calls.refused(arrival.request, str(status))
+            if isinstance(user, ResponseContext):
+                user.give_up()
 
     def unexpected(self, error: BaseException) -> None:
         """A defect of ours or of user code: one line, and everybody else goes on."""

@@ -44,8 +44,12 @@ def wants_privacy(request: Request) -> bool:
     return any("id" in privacy.lower().replace(" ", "").split(";") for privacy in request.get_all("Privacy"))
 
 
-def _may_be_recorded(request: Request) -> bool:
-    return request.method != "REGISTER"  # RFC 3261 §16.6 step 4 leaves it out; that is what Path is for
+def _is_recorded(context: ResponseContext, record_route: str) -> bool:
+    """What the profile says; never a request of our own, which came by no way that could be recorded."""
+    if record_route == "dialogs":
+        return context.record_route
+    # RFC 3261 §16.6 step 4 leaves REGISTER out; that is what Path is for
+    return record_route == "all" and context.request.method != "REGISTER" and not context.arrival.ours
 
 
 class Forwarding:
@@ -81,7 +85,7 @@ class Forwarding:
             request.remove("P-Asserted-Identity")
         if not context.in_dialog:
             request.set("Max-Breadth", str(context.breadth_of_a_branch))
-        if context.record_route if record_route == "dialogs" else record_route == "all" and _may_be_recorded(request):
+        if _is_recorded(context, record_route):
             came_by = context.arrival.flow
             self._record_routes.write(
                 request, came_by, context.caller_key, flow, way.key, context.arrival.client, bool(way.flow_id)

@@ -2,80 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome
-from oversip_tw.proxy.client import Client
+from oversip_tw.proxy.client import Client, Done
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.destinations import Destinations
 from oversip_tw.proxy.dialogs import Dialogs
 from oversip_tw.proxy.loop import loop_hash
+from oversip_tw.proxy.next_hops import Destination, way_to
 from oversip_tw.proxy.record_route import wants_record_route
-from oversip_tw.proxy.settings import NextHop
 from oversip_tw.proxy.watcher import GoOn
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
-from oversip_tw.sip.uri import Uri
+from oversip_tw.sip.status import phrase
 
-#: where to: the configured next hop, or URIs that are tried one after another
-Destination = NextHop | Uri | str | Sequence[Uri | str]
+#: how often one request may be routed: a callback that tries the same again at each failure has to end
+MOST_ROUTES = 20
 
 
 class Proxy(Client):
     """Sends one request on, and passes its answers back unless told otherwise.
 
-    Use it in `Hooks.on_request`. The answer may be held back by `drop_response`, and the request routed anew by another
-    Proxy: serial forking.
+    Use it in `Hooks.on_request`. The answer may be held back by `drop_response`, and the request routed anew, by the
+    same Proxy or another: serial forking.
     """
 
     def __init__(self, core: Core, profile: str | None = None) -> None:
         super().__init__(core, profile)
         self.arrival: Arrival | None = None
         self._dropped = False
+        #: To tags of the early dialogs that the caller has heard of, where it wants to hear of their end
+        self._early: list[str] = []
 
     def route(self, arrival: Arrival, to: Destination | None = None) -> None:
         """Send ``arrival``'s request on its way; what comes of it shows in the callbacks.
 
         ``to``: the next hop (the Request-URI stays). None: as the server would by itself: the other side of the dialog
         by our own Record-Route, a flow by our own Path, a user's bindings, a Route, a `[[route]]`.
+
+        Where it is under way already, what rings is stopped. Nothing happens when the request has its answer, or its
+        caller gave up. Raises ValueError for a ``to`` that is none and for a second request, RuntimeError when this one
+        was routed 20 times, and SIPError within a dialog whose other side is not known any more.
         """
+        if self.arrival is not None and self.arrival is not arrival:
+            raise ValueError("a Proxy is for one request")
+        if arrival.routed >= MOST_ROUTES:
+            raise RuntimeError(f"routed {MOST_ROUTES} times")
+        request = arrival.request
+        hash_ = "" if to is None or arrival.in_dialog else loop_hash(request, request.uri)
+        way = None if to is None else way_to(to, request.uri, hash_)
+        if way is None and arrival.in_dialog and arrival.tokens:
+            way = Dialogs(self.core).way(arrival)
         arrival.routed += 1
-        self.arrival, self.request = arrival, arrival.request
-        self.core.spawn(self._route(arrival, to), lambda error: self.core.broke(error, arrival.request))
+        self.arrival, self.request = arrival, request
+        if way is not None:
+            self._relay(arrival, ((way,),))
+        else:
+            self.core.spawn(self._find(arrival), self._broke)
 
     def drop_response(self) -> None:
-        """In a callback: do not pass this response (or the answer of ours) on. Whoever drops a final one has to route
-        the request anew or to answer it; else it is answered 500."""
+        """In a callback: do not pass this response (or the answer of ours) on.
+
+        Whoever drops a final one has to route the request anew or to answer it; else it is answered 500. A 2xx to an
+        INVITE is passed on all the same: somebody has picked up. Raises RuntimeError outside of a callback.
+        """
+        if not self._busy:
+            raise RuntimeError("there is no response to drop: this is for callbacks")
         self._dropped = True
 
-    async def _route(self, arrival: Arrival, to: Destination | None) -> None:
-        transaction = arrival.transaction
-        if transaction is None or transaction.final_sent or arrival.over:
-            return
+    # -- on the way out
+
+    async def _find(self, arrival: Arrival) -> None:
         try:
-            groups = await self._groups(arrival, to)
+            groups = await Destinations(self.core).find(arrival)
         except SIPError as error:
             refusal = error
             self.ended(Outcome.of(error), lambda: self._answer(refusal))
             return
-        if not (transaction.final_sent or arrival.over):
-            watcher = self if self.watches else None
-            self.core.relay(arrival, transaction, groups, arrival.breadth, self._key(arrival), watcher)
+        if arrival.over:
+            self.cancelled()
+        self._relay(arrival, groups)
 
-    async def _groups(self, arrival: Arrival, to: Destination | None) -> Sequence[Sequence[Way]]:
-        if to is not None:
-            groups: Sequence[Sequence[Way]] = [[_way(arrival, to)]]
-        elif arrival.in_dialog and arrival.tokens:
-            groups = [[Dialogs(self.core).way(arrival)]]
-        else:
-            groups = await Destinations(self.core).find(arrival)
-        profile = self.profile
-        if profile is not None:
-            for way in (way for group in groups for way in group):
-                way.profile = profile
-        return groups
+    def _broke(self, error: BaseException) -> None:
+        if self.request is not None:
+            self.core.broke(error, self.request)
+        self._answer(SIPError(500))
+
+    def _relay(self, arrival: Arrival, groups: Sequence[Sequence[Way]]) -> None:
+        transaction = arrival.transaction
+        if transaction is None or transaction.final_sent or arrival.over or arrival.answered:
+            return
+        watcher = self if self.watches else None
+        groups = self._by_profile(groups)
+        self.core.relay(arrival, transaction, groups, arrival.breadth, self._key(arrival), watcher)
 
     def _key(self, arrival: Arrival) -> bytes:
         """The binding key of who sent the request."""
@@ -85,32 +107,45 @@ class Proxy(Client):
 
     # -- holding back
 
+    async def _call(self, calls: Sequence[Callable[[], Done]]) -> SIPError | None:
+        self._dropped = False
+        return await super()._call(calls)
+
     def provisional(self, response: Response, go_on: GoOn) -> None:
-        super().provisional(response, lambda: self._unless_dropped(go_on))
+        super().provisional(response, lambda: self._pass_on(response, go_on))
 
-    def success(self, response: Response, go_on: GoOn) -> None:
-        super().success(response, lambda: self._unless_dropped(go_on))
-
-    def _unless_dropped(self, go_on: GoOn) -> None:
+    def _pass_on(self, response: Response, go_on: GoOn) -> None:
         dropped, self._dropped = self._dropped, False
-        if not dropped:
-            go_on()
+        if dropped:
+            return
+        tag = response.to_tag
+        if tag and tag not in self._early and self._wants_199():
+            self._early.append(tag)
+        go_on()
 
     def ended(self, outcome: Outcome, go_on: GoOn) -> None:
         arrival = self.arrival
         routed = 0 if arrival is None else arrival.routed
         super().ended(outcome, lambda: self._end(outcome, go_on, routed))
 
+    def _conclude(self, go_on: GoOn, error: SIPError | None) -> None:
+        if error is not None:
+            self._answer(error)
+        else:
+            go_on()
+
     def _end(self, outcome: Outcome, go_on: GoOn, routed: int) -> None:
+        """``routed``: how often the request had been when this outcome came."""
         arrival = self.arrival
         dropped, self._dropped = self._dropped, False
         if arrival is None or arrival.answered:
             return
-        if arrival.routed == routed and not dropped:
+        again = arrival.routed != routed
+        if arrival.over or not (again or dropped):
             go_on()
-            return
-        self._end_early_dialog(arrival, outcome.response)
-        if arrival.routed == routed:
+        elif again:
+            self._end_early_dialogs(arrival, outcome)
+        else:
             self.core.log.error(
                 "{method} {call_id}: its answer was dropped, and nobody routed or answered it",
                 method=arrival.request.method,
@@ -118,35 +153,36 @@ class Proxy(Client):
             )
             self._answer(SIPError(500))
 
-    def _conclude(self, outcome: Outcome, go_on: GoOn, error: SIPError | None) -> None:
-        if error is not None:
-            self._answer(error)
-        else:
-            go_on()
-
     def _answer(self, error: SIPError) -> None:
         if self.arrival is not None:
             self.core.reply(self.arrival, error.status, error.reason, error.headers)
 
-    def _end_early_dialog(self, arrival: Arrival, dropped: Response | None) -> None:
-        """Tell a caller who understands it that this early dialog is over while we look further (RFC 6228 §6)."""
-        request, transaction = arrival.request, arrival.transaction
-        if dropped is None or dropped.status < 300 or transaction is None or request.method != "INVITE":
+    # -- 199
+
+    def _wants_199(self) -> bool:
+        """The caller understands it. One who wants all provisional answers to be reliable (RFC 3262) gets none: a proxy
+        cannot repeat them."""
+        request = self.request
+        return (
+            request is not None
+            and request.method == "INVITE"
+            and "199" in request.values("Supported")
+            and "100rel" not in request.values("Require")
+        )
+
+    def _end_early_dialogs(self, arrival: Arrival, outcome: Outcome) -> None:
+        """Tell a caller who understands it that these early dialogs are over while we look further (RFC 6228 §6)."""
+        tags, self._early = self._early, []
+        dropped, transaction = outcome.response, arrival.transaction
+        if transaction is None or outcome.status < 300 or not self._wants_199():
             return
-        if "199" in request.values("Supported") and dropped.to_tag:
-            reason = f'SIP ;cause={dropped.status} ;text="{_quotable(dropped.reason)}"'
-            early = request.response(199, to_tag=dropped.to_tag, headers=[("Reason", reason)])
-            self.core.respond(transaction, early, request)
-
-
-def _way(arrival: Arrival, to: Destination) -> Way:
-    request = arrival.request
-    hash_ = "" if arrival.in_dialog else loop_hash(request, request.uri)
-    if isinstance(to, NextHop):
-        return to.way(request.uri, hash_)
-    hops = (to,) if isinstance(to, Uri | str) else tuple(to)
-    uris = tuple([Uri.parse(hop) if isinstance(hop, str) else hop for hop in hops])
-    return Way(request.uri, next_hops=uris, named_by_us=True, loop_hash=hash_)
+        if dropped is not None and dropped.to_tag and dropped.to_tag not in tags:
+            tags.append(dropped.to_tag)
+        why = outcome.reason if dropped is None else dropped.reason
+        reason = f'SIP ;cause={outcome.status} ;text="{_quotable(why or phrase(outcome.status))}"'
+        for tag in tags:
+            early = transaction.request.response(199, to_tag=tag, headers=[("Reason", reason)])
+            self.core.respond(transaction, early, arrival.request)
 
 
 def _quotable(text: str) -> str:

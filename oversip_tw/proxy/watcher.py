@@ -16,7 +16,7 @@ class Watcher(Protocol):
     """What a response context tells. ``go_on`` passes on what was told; not calling it holds that back."""
 
     def targeted(self, attempt: Attempt) -> None:
-        """A copy is about to leave. Raises SIPError to try nothing more."""
+        """A copy is about to leave. Raises SIPError (code: destination_aborted) to try nothing more anywhere."""
 
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """A 1xx above 100 came."""

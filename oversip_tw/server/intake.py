@@ -31,6 +31,9 @@ _ABOUT_US = (
     ("Supported", "path,outbound,gruu"),
 )
 
+#: what OverSIP says there: whoever watches logs and traces for it still finds it
+_WITHOUT_ROUTE = "forbidden in-dialog request without top Route pointing to us"
+
 
 class Intake:
     """Lets requests in, absorbs them or refuses them."""
@@ -131,7 +134,7 @@ class Intake:
             return
         if arrival.in_dialog:
             if not arrival.trusted:
-                raise SIPError(403, "No Route Of Ours")
+                raise SIPError(403, _WITHOUT_ROUTE)
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
         if self._edge is None or not self._edge.allows_route(arrival):

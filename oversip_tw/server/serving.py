@@ -146,7 +146,8 @@ class Serving:
         arrival = work.arrival
         async with self._hooking.turn(arrival.request.call_id):
             await self._hooking.run(lambda: self._hooking.hooks.on_register(arrival))
-            await self._bind(work)
+            if not arrival.handled:
+                await self._bind(work)
 
     async def _bind(self, work: Work) -> None:
         arrival, transaction = work.arrival, work.transaction
@@ -175,6 +176,8 @@ class Serving:
         if "on_targets" in self._hooked:
             await self._hooking.run(lambda: self._hooking.hooks.on_targets(arrival, groups))
             groups = [group for group in groups if group]
+            if arrival.handled:
+                return
             if not groups:
                 raise SIPError(480)
         caller_key = self._destinations.caller_key(arrival)
@@ -202,6 +205,6 @@ class Serving:
         def failed(error: BaseException) -> None:
             self._core.broke(error, request)
             if response.status >= 200:
-                transaction.respond(request.response(500, to_tag=self._core.new_id()))
+                transaction.respond(transaction.request.response(500, to_tag=self._core.new_id()))
 
         self._core.spawn(run(), failed)

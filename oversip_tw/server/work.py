@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from oversip_tw.interfaces import Running
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
-from oversip_tw.proxy.original import restore
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -36,17 +35,15 @@ class Work:
         arrival = self.arrival
         transaction = self._core.transactions.serve(arrival.request, arrival.flow, arrival.client, self)
         self.transaction = arrival.transaction = transaction
+        core, flow = self._core, arrival.flow
+        if core.settings.edge and arrival.client and not flow.reliable and not core.location.by_flow(flow.id):
+            # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
+            transaction.quiet = True
         return transaction
 
     def refuse(self, error: SIPError) -> None:
         """Answer through the transaction that stands."""
-        request, transaction = self.arrival.request, self.transaction
-        if transaction is not None and not self.over:
-            if request.method == "INVITE":
-                self._core.calls.refused(request, str(error.status))
-            response = request.response(error.status, error.reason, self._core.new_id(), error.headers)
-            restore(response, request, self.arrival.original)
-            transaction.respond(response)
+        self._core.reply(self.arrival, error.status, error.reason, error.headers)
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up before anything was sent."""

@@ -98,7 +98,7 @@ class InviteServerTransaction(ServerTransaction):
         self.state = COMPLETED
         after = self.table.wheel.after
         self._timer_h = after(self.timers.h, self._timer_h_fired)
-        if not self.flow.reliable:
+        if not self.flow.reliable and not self.quiet:
             self._interval = self.timers.t1
             self._timer_g = after(self._interval, self._timer_g_fired)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ServerTransaction:
     """One request that came in, and what was answered."""
 
-    __slots__ = ("client_flow", "final_sent", "flow", "key", "request", "table", "timers", "user")
+    __slots__ = ("client_flow", "final_sent", "flow", "key", "quiet", "request", "table", "timers", "user")
 
     def __init__(
         self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
@@ -31,6 +31,9 @@ class ServerTransaction:
         #: it is the flow of a client, which is never dialled; False: of a hop, to which answers reconnect
         self.client_flow = client_flow
         self.user = user
+        #: nobody knows whether the source address is the sender's own: a refusal is repeated only when asked for
+        #: (RFC 3261 §26.3.2.4)
+        self.quiet = False
         #: a final response was handed in, or there will be none
         self.final_sent = False
 

@@ -13,6 +13,7 @@ from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from oversip_tw.interfaces import Address, Flow, Target
+from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.transaction.wheel import Timer
 from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
@@ -255,7 +256,7 @@ class Connector:
     def _dial(self, target: Target, tls: ClientTls | None) -> DialledConnection:
         if target.transport not in ("tcp", "tls"):
             # A browser cannot be dialled, and no SIP server expects a WebSocket from us (RFC 7118 §5).
-            raise SIPError(478, _UNRESOLVABLE)
+            raise SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
         self._sweep()
         listener = self._best(target.transport, target.address, self._listeners)
         connection = DialledConnection(self._streams, listener, target, tls)
@@ -276,7 +277,7 @@ class Connector:
         """The listener whose address a packet to ``address`` leaves from; else one of all addresses, else the first."""
         fitting = [each for each in listeners if each.transport == transport and each.ipv6 == (":" in address)]
         if not fitting:
-            raise SIPError(478, _UNRESOLVABLE)
+            raise _no_listener(transport, address, listeners)
         if len(fitting) == 1:
             return fitting[0]
         source = self._source(address)
@@ -298,4 +299,9 @@ class Connector:
             del self._pool[key]
 
 
-_UNRESOLVABLE = "Unresolvable Destination"
+def _no_listener(transport: str, address: str, listeners: Iterable[BoundListener]) -> SIPError:
+    """Why nothing of ours can send there."""
+    if not any(each.transport == transport for each in listeners):
+        return SIPError(478, "Unsupported Transport", code=codes.UNSUPPORTED_TRANSPORT)
+    family, code = ("IPv6", codes.NO_IPV6) if ":" in address else ("IPv4", codes.NO_IPV4)
+    return SIPError(478, f"Destination Requires Unsupported {family}", code=code)

@@ -190,6 +190,40 @@ class TwoCoresTests(Cores):
         self.assertEqual([100, 200, 487], self.alice.statuses())
 
 
+class ConnectionTests(SynchronousTestCase):
+    """Cores that are reached by connections."""
+
+    def setUp(self) -> None:
+        self.world = EdgeWorld((f"sip:{CORE};transport=tcp", f"sip:{SECOND};transport=tcp"))
+        self.world.connecting = True
+        self.alice = self.world.phone("alice")
+        self.alice.send(self.alice.build("INVITE", f"sip:desk@{DOMAIN}"))
+
+    def fails(self, address: str, how: str) -> None:
+        """The connection there cannot be made."""
+        [flow] = [flow for flow in self.world.dialled.values() if flow.peer[0] == address]
+        flow.failure = how
+        self.world.lose(flow)
+
+    def test_wrong_certificate(self) -> None:
+        """A peer that cannot prove who it is is not spoken with: the next one, else 500."""
+        self.fails(CORE, "tls")
+        self.assertEqual([100], self.alice.statuses())
+        self.fails(SECOND, "tls")
+        [refused] = self.alice.take()
+        self.assertEqual((500, "TLS Validation Failed"), (refused.status, refused.reason))
+
+    def test_no_connection(self) -> None:
+        """Nobody there at all: 503, and both are passed over for a while."""
+        self.fails(CORE, "connect")
+        self.fails(SECOND, "connect")
+        self.assertEqual([100, 503], self.alice.statuses())
+        self.world.dialled.clear()
+        self.alice.send(self.alice.build("MESSAGE", f"sip:desk@{DOMAIN}"))
+        self.assertEqual([503], self.alice.statuses())
+        self.assertEqual({}, self.world.dialled)
+
+
 class ProbeTests(Cores):
     """The core is asked every 30 s whether it lives."""
 

@@ -106,6 +106,15 @@ class RouteTests(SynchronousTestCase):
         self.core.send(self.core.build("MESSAGE", "sip:x@127.0.0.9:5070"))
         self.assertEqual(1, len(Phone(self.world, "x", self.world.udp_flow(("127.0.0.9", 5070))).requests("MESSAGE")))
 
+    def test_f2_unknown_source(self) -> None:
+        """F2: what the core refuses goes once to a UDP source that nobody knows, and as ever to a phone of ours."""
+        for phone, times in ((self.world.phone("zoe", "udp"), 1), (self.world.through("alice", "udp"), 4)):
+            phone.send(phone.build("INVITE", f"sip:desk@{DOMAIN}"))
+            [arrived] = self.core.requests("INVITE")
+            self.core.answer(arrived, 407, Proxy_Authenticate='Digest realm="pbx", nonce="1"')
+            self.world.clock.pump([0.1] * 40)
+            self.assertEqual([407] * times, [status for status in phone.statuses() if status > 100])
+
     def test_trunk(self) -> None:
         """A trusted trunk reaches the core, without Path and without identity of ours."""
         trunk = Phone(self.world, "trunk", self.world.udp_flow((TRUNK, 5060)))

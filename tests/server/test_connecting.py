@@ -24,8 +24,10 @@ class Doorkeeper(Hooks):
     async def on_connect(self, handshake: HandshakeRequest, flow: Flow) -> None:
         if self.thinks is not None:
             await self.thinks
+        if handshake.query == "defect":
+            raise ZeroDivisionError
         if handshake.query != "friend":
-            raise SIPError(403, "Not You")
+            raise SIPError(403, "Not You", [("X-Why", handshake.query)])
         flow.variables["friend"] = True
 
 
@@ -109,6 +111,17 @@ class ConnectingTests(SynchronousTestCase):
         flow = self.ask("friend")
         self.assertEqual([403, 200], self.ends)
         self.assertEqual({"friend": True}, flow.variables)
+        self.assertEqual({}, self.world.connect().variables)
+
+    def test_words_of_a_refusal(self) -> None:
+        """Status, reason and headers get to the transport whole; so does a defect, which is 500 there."""
+        for query in ("stranger", "defect"):
+            spawn(self.world.element.connecting(MemoryHandshake("/ws", query), self.world.connect()), self.ends.append)
+        refusal, defect = self.ends
+        assert isinstance(refusal, SIPError)
+        said = (refusal.status, refusal.reason, refusal.headers)
+        self.assertEqual((403, "Not You", (("X-Why", "stranger"),)), said)
+        self.assertIsInstance(defect, ZeroDivisionError)
 
     def test_hook_may_wait(self) -> None:
         """``async``: the answer comes when the hook has made up its mind, or after 5 s as 500 (K15)."""

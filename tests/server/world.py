@@ -51,6 +51,7 @@ class World:
         trace: bool = False,
         transactions: int = 50_000,
         edge: EdgeSettings | None = None,
+        aliases: tuple[str, ...] = (),
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -90,6 +91,7 @@ class World:
             ),
             Settings(
                 domains=domains,
+                aliases=aliases,
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]

@@ -107,6 +107,17 @@ class Udp(InviteServerTests):
         self.assert_gone()
         self.assertEqual((self.said(), self.element.user.told, self.element.acks), ([], [], []))
 
+    def test_f2_refused_quietly(self) -> None:
+        """F2: a source that nobody has proven gets a refusal once, and again only for a repeated INVITE."""
+        self.transaction.quiet = True
+        self.respond(403)
+        self.clock.pump([0.5] * 20)
+        self.assertEqual(self.said(), ["100", "403"])
+        self.receive(self.invite)
+        self.assertEqual(self.said(), ["403"])
+        self.clock.pump([1] * 40)
+        self.assert_gone()
+
     def test_repeated_invite_after_refusal(self) -> None:
         """A repeated INVITE gets the refusal again, and no other one takes its place."""
         self.respond(486)

@@ -1,0 +1,1 @@
+../oversip_tw/logic.py

@@ -1,0 +1,16 @@
+"""How branches end that no answer has ended, and what their CANCEL says."""
+
+from __future__ import annotations
+
+from oversip_tw.proxy.best import Outcome
+from oversip_tw.sip import codes
+
+FLOW_GONE = Outcome(430, code=codes.FLOW_FAILED)
+NO_ANSWER = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
+RANG_TOO_LONG = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
+NOT_CONNECTED = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
+CORE_NOT_CONNECTED = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
+WRONG_PEER = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
+
+#: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
+ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
