@@ -56,9 +56,10 @@ class Authenticator:
         logins: Logins | None = None,
         throttled: Throttled = lambda address, user, realm: None,
         ours: Callable[[Uri], bool] = lambda uri: False,
+        phone_of: Callable[[Uri, str], bool] = lambda uri, aor: False,
     ) -> None:
         """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads. ``ours``: whether
-        a URI names this server or one of its domains."""
+        a URI names this server or one of its domains. ``phone_of``: whether a URI is the Contact of that user."""
         if not settings.algorithms or not ALGORITHMS.keys() >= set(settings.algorithms):
             raise ValueError(f"digest algorithms: one or more of {', '.join(ALGORITHMS)}")
         self.settings = settings
@@ -71,6 +72,7 @@ class Authenticator:
         self._logins = logins
         self._throttled = throttled
         self._ours = ours
+        self._phone_of = phone_of
 
     @property
     def throttling(self) -> bool:
@@ -143,7 +145,7 @@ class Authenticator:
     def _names(self, digest_uri: str, request_uri: Uri) -> bool:
         """Whether credentials made for ``digest_uri`` are for this request (A12). User and host have to agree; port and
         parameters need not, which clients and hops on the way leave out or add. sipp names the server's address
-        whatever it asks for: that will do as well."""
+        whatever it asks for: that will do as well. An edge asks for the user whose Contact a phone has called."""
         if digest_uri == request_uri.text:
             return True
         try:
@@ -152,7 +154,9 @@ class Authenticator:
             return False
         if not (named.is_sip and request_uri.is_sip):
             return False
-        return named.aor == request_uri.aor or (named.user is None and self._ours(named))
+        if named.aor == request_uri.aor or (named.user is None and self._ours(named)):
+            return True
+        return self._phone_of(named, request_uri.aor)
 
     def _is_throttled(self, address: str, user: str) -> bool:
         return self._logins is not None and self._logins.throttled(address, user)

@@ -107,8 +107,9 @@ class Registration:
         request, flow, edge = attempt.request, self._arrival.flow, self._edge
         if edge.settings.return_by == "path":
             token = self._core.tokens.path(flow.id, self._key)
-            request.prepend("Path", own_uri(flow, token).replace(";lr>", ";lr;ob>"))
-            request.prepend("Path", own_uri(attempt.flow))
+            # RFC 5626 §6 has the registrar look for `ob` in the lower one; Kamailio looks in the upper one
+            for uri in (own_uri(flow, token), own_uri(attempt.flow)):
+                request.prepend("Path", uri.replace(";lr>", ";lr;ob>"))
             supported = [option.lower() for option in request.values("Supported")]
             wanted = ["path"]
             if self._single is not None and self._single.has_param("reg-id"):

@@ -138,11 +138,10 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     )
     secret = settings.keys[0]
     logic, watch = _edge(core, settings, given, changes, waits)
+    digest = _authenticator(given, settings, ours, bindings)
     element = Element(
         core=core,
-        admission=Admission(
-            settings.proxy, ours, settings.trust, _authenticator(given, settings, ours), bindings, settings.algorithms
-        ),
+        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms),
         registrar=_registrar(core, settings, given, changes, waits),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         hooking=hooking,
@@ -201,7 +200,9 @@ def core_sources(target: Target) -> tuple[TrustedSource, ...]:
     return (streams,) if target.transport == "tls" else (udp, streams)
 
 
-def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authenticator.Authenticator:
+def _authenticator(
+    given: Surroundings, settings: Settings, ours: Ours, bindings: location.Location
+) -> authenticator.Authenticator:
     # A secret of this run alone: what a former one has seen of nonces is forgotten, so they have to be stale.
     secret = _derived(settings.keys[0], b"nonce " + given.new_id().encode())
 
@@ -209,6 +210,9 @@ def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authe
         given.log.warn(
             "too many failed logins from {address} for {user}@{realm}", address=address, user=user, realm=realm
         )
+
+    def phone_of(uri: Uri, aor: str) -> bool:
+        return any(binding.aor == aor for binding in bindings.by_contact(uri))
 
     seconds = given.clock.seconds
     return authenticator.Authenticator(
@@ -218,6 +222,7 @@ def _authenticator(given: Surroundings, settings: Settings, ours: Ours) -> authe
         floods.Logins(settings.floods, seconds),
         throttled,
         ours.owns,
+        phone_of,
     )
 
 

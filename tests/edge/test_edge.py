@@ -88,11 +88,11 @@ class RegisterTests(Edges):
     """REGISTER and what is written into it."""
 
     def test_path(self) -> None:
-        """Two Path values: our side of the core on top, the phone's flow with its token below."""
+        """Two Path values: our side of the core on top, the phone's flow with its token below; `ob` in both."""
         alice = self.world.phone("alice")
         arrived, _ = self.core.receives_register(alice)
         outer, inner = arrived.values("Path")
-        self.assertEqual("<sip:127.0.0.1:5060;transport=udp;lr>", outer)
+        self.assertEqual("<sip:127.0.0.1:5060;transport=udp;lr;ob>", outer)
         self.assertRegex(inner, r"^<sip:ovp[A-Za-z0-9_-]+@127\.0\.0\.1:8080;transport=ws;lr;ob>$")
         self.assertEqual("127.0.0.1:5060", arrived.via.sent_by)
         self.assertEqual(alice.contact, str(arrived.contacts[0].uri))

@@ -41,6 +41,15 @@ class BehindAnEdgeTests(SynchronousTestCase):
         self.carol.ask(self.carol.build("MESSAGE", self.alice.aor, From=f"<sip:bob@{DOMAIN}>;tag=1"))
         self.assertEqual([403], self.carol.statuses())
 
+    def test_called_by_contact(self) -> None:
+        """Its client called the Contact of bob's phone, and made its credentials for that; the edge asks for bob."""
+        bob = self.world.registered("bob")
+        for named, status in ((bob.contact, 100), (self.alice.contact, 407), ("sip:nobody@c.invalid", 407)):
+            self.carol.digest_uri = named
+            self.carol.ask(self.carol.build("INVITE", bob.aor, To=f"<{named}>"))
+            self.assertEqual(status, self.carol.statuses()[0])
+        self.assertEqual(1, len(bob.requests("INVITE")))
+
     def test_call_goes_by_the_path(self) -> None:
         """The Path becomes the Route, the Contact the R-URI; the edge's 430 is 480 to the caller."""
         self.register()

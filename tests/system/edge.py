@@ -42,9 +42,9 @@ class EdgeServer(Server):
 class World:
     """A Kamailio with our edge before it."""
 
-    def __init__(self, core: KamailioCore, options: str = "", extra: str = "", transport: str = "udp") -> None:
+    def __init__(self, core: KamailioCore, options: str = "", edge: EdgeServer | None = None) -> None:
         self.core = core
-        self.edge = EdgeServer([f"{core.uri};transport={transport}"], options, extra, core.user)
+        self.edge = edge or EdgeServer([f"{core.uri};transport=udp"], options, give=core.user)
 
     def stop(self) -> None:
         """End both."""
@@ -52,15 +52,33 @@ class World:
         self.core.stop()
 
 
+    @property
+    def running(self) -> bool:
+        """Both live."""
+        return self.edge.child.running and self.core.child.running
+
+
 _shared: dict[str, World] = {}
 
 
-def shared_world() -> World:
-    """The one of all tests that need nothing special: Path, UDP between edge and core."""
-    found = _shared.get("world")
-    if found is None or not (found.edge.child.running and found.core.child.running):
-        found = _shared["world"] = World(KamailioCore(users=250))
+def shared_world(name: str = "", make: Callable[[], World] = lambda: World(KamailioCore(users=250))) -> World:
+    """The one of all tests that need ``name``; "": nothing special, Path and UDP between edge and core."""
+    found = _shared.get(name)
+    if found is None or not found.running:
+        found = _shared[name] = make()
     return found
+
+
+def registers_again(*phones: BrowserPhone) -> None:
+    """Each sends a REGISTER, in the middle of its time, and is answered 200."""
+    for phone in phones:
+        before = _accepted(phone)
+        phone.do("register")
+        poll(lambda: _accepted(phone) > before, 10, f"200 to another REGISTER of {phone.user}")  # noqa: B023
+
+
+def _accepted(phone: BrowserPhone) -> int:
+    return sum(" REGISTER\r\n" in text for text in phone.messages("in", "SIP/2.0 200"))
 
 
 class EdgeCase(SystemCase):
@@ -126,12 +144,15 @@ class EdgeCase(SystemCase):
     def tones(self, one: BrowserPhone, call: int, other: BrowserPhone, at: int, tone: str = "7") -> None:
         """INFO both ways between two browsers."""
         for phone, number, peer, its in ((one, call, other, at), (other, at, one, call)):
+            heard = peer.info(its)["dtmf"]
             phone.do("dtmf", number, tone)
-            peer.until_info(its, "dtmf", tone)
+            peer.until_info(its, "dtmf", heard + tone)
 
     def holds(self, one: BrowserPhone, call: int, other: BrowserPhone, at: int) -> None:
-        """One puts the other on hold and takes it back."""
-        one.do("hold", call)
-        other.until_info(at, "remoteHold", True)
-        one.do("unhold", call)
-        other.until_info(at, "remoteHold", False)
+        """One puts the other on hold and takes it back; the last ACK is there when this is over."""
+        before = len(other.messages("in", "ACK"))
+        for what, held in (("hold", True), ("unhold", False)):
+            one.do(what, call)
+            other.until_info(at, "remoteHold", held)
+            one.until_info(call, "localHold", held)
+        poll(lambda: len(other.messages("in", "ACK")) >= before + 2, 10, "ACKs of both re-INVITEs")

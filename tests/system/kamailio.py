@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import signal
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from .certificates import authority
 from .processes import Child, Folder, free_port, program
@@ -215,12 +218,12 @@ class Registrar(Kamailio):
 _CORE = """
 modparam("registrar", "method_filtering", 0)
 modparam("registrar", "max_contacts", 10)
-modparam("registrar", "use_path", @USE_PATH@)
+@PATHS@
 modparam("registrar", "path_mode", 2)
+modparam("registrar", "outbound_mode", @OUTBOUND@)
 modparam("registrar|nathelper", "received_avp", "$avp(received)")
 modparam("usrloc", "db_mode", 0)
 modparam("usrloc", "timer_interval", 5)
-modparam("rr", "enable_double_rr", 1)
 modparam("htable", "htable", "users=>size=12;")
 modparam("htable", "htable", "told=>size=2;")
 event_route[htable:mod-init] {
@@ -271,17 +274,26 @@ request_route {
 """
 
 
+def documented() -> str:
+    """The parameters that docs/howto/in-front-of-kamailio.md asks for; its modules are loaded already."""
+    text = (Path(__file__).parents[2] / "docs/howto/in-front-of-kamailio.md").read_text()
+    found = re.search(r"```\n(loadmodule .*?)```", text, re.DOTALL)
+    assert found is not None
+    return "\n".join(line for line in found[1].splitlines() if line.startswith("modparam"))
+
+
 class KamailioCore(Kamailio):
     """The registrar and proxy behind an edge, at an address of its own, with digest for ``users`` made up for `user`.
 
     ``path``: it keeps Paths, and insists on `Supported: path`. Else ``received`` says whether it sends to where a
-    REGISTER came from.
+    REGISTER came from. ``outbound``: it knows RFC 5626.
     """
 
     def __init__(
         self,
         path: bool = True,
         received: bool = False,
+        outbound: bool = False,
         users: int = 40,
         domain: str = "pbx.test",
         address: str = "127.0.0.2",
@@ -293,11 +305,13 @@ class KamailioCore(Kamailio):
         self.users = made_up if like is None else like.users
         self._given = 0
         rows = "\n".join(f'    $sht(users=>{user.name}) = "{user.password}";' for user in self.users)
-        script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain).replace("@USE_PATH@", str(int(path)))
+        script = _CORE.replace("@USERS@", rows).replace("@DOMAIN@", domain)
+        script = script.replace("@PATHS@", documented() if path else 'modparam("registrar", "use_path", 0)')
+        script = script.replace("@OUTBOUND@", str(int(outbound)))
         super().__init__(
             script.replace("@FIX@", "fix_nated_register();" if received else ""),
             [f"udp:{address}:{self.port}", f"tcp:{address}:{self.port}"],
-            "usrloc registrar auth nathelper htable",
+            f"usrloc registrar auth nathelper htable {'outbound' if outbound else ''}",
             f'tcp_source_ipv4={address}\nalias="{domain}"\n',
         )
 
@@ -327,6 +341,14 @@ class KamailioCore(Kamailio):
         """Answer 503 to every request but OPTIONS, from now on."""
         self.command("htable.seti", "told", "refuse", str(int(on)))
 
+    def pause(self) -> None:
+        """Fall silent, until `resume`."""
+        os.killpg(self.child.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Work again, beginning with what has come meanwhile."""
+        os.killpg(self.child.process.pid, signal.SIGCONT)
+
     def bindings(self, user: User) -> list[str]:
         """The Contacts that it has of ``user``."""
         return re.findall(r"Address: (\S+)", self.lookup(user))
@@ -340,9 +362,5 @@ class KamailioCore(Kamailio):
 
     def seen(self, method: str, since: int = 0) -> list[dict[str, str]]:
         """Requests that arrived after byte ``since`` of its log: call, source, pai, ppi."""
-        return [
-            found.groupdict()
-            for found in re.finditer(
-                rf"SEEN {method} (?P<call>\S+) (?P<source>\S+) pai=(?P<pai>.*?) ppi=(?P<ppi>.*)", self.child.output(since)
-            )
-        ]
+        line = rf"SEEN {method} (?P<call>\S+) (?P<source>\S+) pai=(?P<pai>.*?) ppi=(?P<ppi>.*)"
+        return [found.groupdict() for found in re.finditer(line, self.child.output(since))]

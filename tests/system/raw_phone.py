@@ -19,7 +19,9 @@ def name() -> str:
 
 def request(method: str, uri: str, socket: Socket, body: bytes = b"", **headers: str) -> bytes:
     """A request for ``socket``; ``headers`` by name with _ for -, in place of the ordinary ones or besides them."""
-    where = f"{socket.local[0]}:{socket.local[1]};rport" if socket.transport == "UDP" else f"{name()}.invalid"
+    address, port = socket.local
+    here = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    where = f"{here};rport" if socket.transport == "UDP" else f"{name()}.invalid"
     lines = {
         "Via": f"SIP/2.0/{socket.transport} {where};branch=z9hG4bK{name()}",
         "Max-Forwards": "70",
@@ -27,7 +29,7 @@ def request(method: str, uri: str, socket: Socket, body: bytes = b"", **headers:
         "To": f"<{uri}>",
         "Call-ID": name(),
         "CSeq": f"1 {method}",
-        "Contact": f"<sip:{name()}@{socket.local[0]}:{socket.local[1]}>",
+        "Contact": f"<sip:{name()}@{here}>",
         "Content-Length": str(len(body)),
     } | {key.replace("_", "-"): value for key, value in headers.items()}
     head = [f"{method} {uri} SIP/2.0", *(f"{key}: {value}" for key, value in lines.items()), "", ""]
@@ -78,5 +80,7 @@ def respond(request: Received, status: int, **headers: str) -> bytes:
     lines += [f"Via: {via}" for via in request.all("Via")]
     lines += [f"Record-Route: {route}" for route in request.all("Record-Route")]
     lines += [f"{key}: {request.get(key)}" for key in ("From", "Call-ID", "CSeq")]
-    lines += [f"To: {request.get('To')};tag={name()}", *(f"{key}: {value}" for key, value in headers.items())]
+    to = request.get("To")
+    lines.append(f"To: {to}" if ";tag=" in to else f"To: {to};tag={name()}")
+    lines += [f"{key}: {value}" for key, value in headers.items()]
     return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode()

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from . import test_reconnect
-from .edge import EdgeCase, World
-from .kamailio import KamailioCore
+from .edge import EdgeCase
 from .phone import JSSIP, SIPJS, BrowserPhone
 
 
-class Cut(EdgeCase, test_reconnect.SocketCut):
-    """Two browsers and Kamailio between them; see there."""
+class Cut(EdgeCase):
+    """Two browsers and Kamailio between them; one loses its connection in mid-call and comes back."""
+
+    cut = test_reconnect.SocketCut.cut
+    both = test_reconnect.SocketCut.both
+    waits = test_reconnect.SocketCut.waits
+
+    def test_caller(self) -> None:
+        """JsSIP called and dropped: INFO both ways, BYE from either side."""
+        self.both(JSSIP, SIPJS, "caller")
+
+    def test_callee(self) -> None:
+        """SIP.js was called and dropped."""
+        self.both(JSSIP, SIPJS, "callee")
+
+    def test_bye_waits(self) -> None:
+        """A BYE for a browser that is away reaches it when it is back."""
+        self.waits(JSSIP)
 
 
-class Restarted(EdgeCase, test_reconnect.Restart):
+class Restarted(EdgeCase):
     """kill -9 of the edge in mid-call, and a new one with the same state."""
 
-    def setUp(self) -> None:
-        """An edge of its own, to be killed."""
-        self.own(World(KamailioCore(users=6)))
+    restarted = test_reconnect.Restart.restarted
+
+    def test_browsers(self) -> None:
+        """SIP.js and JsSIP come back by themselves; INFO both ways, media, BYE."""
+        self.restarted(SIPJS, JSSIP)
 
     def killed(self) -> None:
         """The edge dies and is started again."""

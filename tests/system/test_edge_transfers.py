@@ -7,8 +7,30 @@ from .edge import EdgeCase
 from .phone import JSSIP, SIPJS
 
 
-class ThroughTheEdge(EdgeCase, test_transfers.Transfers):
-    """The transfers between browsers, with Kamailio behind the edge."""
+class ThroughTheEdge(EdgeCase):
+    """Between browsers, with Kamailio behind the edge."""
+
+    three = test_transfers.Transfers.three
+    talking = test_transfers.Transfers.talking
+    blind = test_transfers.Transfers.blind
+    attended = test_transfers.Transfers.attended
+    transferred = test_transfers.Transfers.transferred
+
+    def test_blind(self) -> None:
+        """SIP.js hands a JsSIP over to a JsSIP."""
+        self.blind(SIPJS, JSSIP, JSSIP)
+
+    def test_attended_jssip(self) -> None:
+        """JsSIP hands a SIP.js over to a SIP.js: Refer-To names the AoR."""
+        self.attended(JSSIP, SIPJS, SIPJS)
+
+    def test_attended_sipjs_gives_jssip(self) -> None:
+        """SIP.js hands over: its Refer-To names the remote Contact, a JsSIP's GRUU of Kamailio."""
+        self.attended(SIPJS, JSSIP, JSSIP)
+
+    def test_attended_sipjs_to_sipjs(self) -> None:
+        """The same where the remote Contact is a SIP.js one, in .invalid, which Kamailio cannot find."""
+        self.attended(SIPJS, JSSIP, SIPJS)
 
 
 class ToPhonesBehind(EdgeCase):
