@@ -70,6 +70,29 @@ class LifeTests(Rewriting):
         said = "Mine.on_initialise: RuntimeError: no database at db.example (my_hooks.py, line 5)"
         self.assertEqual(said, str(raised.exception))
 
+    def test_initialise_waits(self) -> None:
+        """So it does where that waits for something: nothing can come before the reactor runs."""
+        text = "class Mine(Hooks):\n    async def on_initialise(self):\n        await Promise()\n"
+        self.write(hooks=f"from oversip_tw.promise import Promise\n{text}")
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        said = "Mine.on_initialise waits for what is not there yet; begin that in on_start"
+        self.assertEqual(said, str(raised.exception))
+
+    def test_no_such_module(self) -> None:
+        """The place that is told is one in the user's code, or none."""
+        self.write(hooks="import no_such_module\n")
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        words = "ModuleNotFoundError: No module named 'no_such_module'"
+        self.assertEqual(f"cannot load my_hooks:Mine: {words} (my_hooks.py, line 2)", str(raised.exception))
+        (self.folder / "my_hooks.py").unlink()
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        self.assertEqual(
+            "cannot load my_hooks:Mine: ModuleNotFoundError: No module named 'my_hooks'", str(raised.exception)
+        )
+
     def test_syntax_error(self) -> None:
         """So it does for a file that is no Python."""
         self.write(hooks="class Mine(Hooks:\n")
