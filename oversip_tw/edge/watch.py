@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oversip_tw.edge.edge import Edge
-from oversip_tw.interfaces import Target
+from oversip_tw.interfaces import Running, Target
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.probes import PATIENCE
 from oversip_tw.sip.errors import SIPError
@@ -25,6 +25,7 @@ class Watch:
         self._core = core
         self._edge = edge
         self._learn = learn
+        self._looking: Running | None = None
         self._refreshing: Timer | None = None
         self._probing: Timer | None = None
         #: the addresses that are known, the last ones kept while nobody answers
@@ -41,6 +42,10 @@ class Watch:
             if timer is not None:
                 timer.cancel()
         self._refreshing = self._probing = None
+        # A look-up by former settings that ended late would teach us where a former core is.
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
     def again(self) -> None:
         """The settings have changed."""
@@ -51,7 +56,7 @@ class Watch:
 
     def _refresh(self) -> None:
         self._refreshing = None
-        self._core.spawn(self._look_up(), self._failed)
+        self._looking = self._core.spawn(self._look_up(), self._failed)
 
     async def _look_up(self) -> None:
         core, hop = self._core, self._edge.core
