@@ -146,7 +146,7 @@ class Files(unittest.SynchronousTestCase):
             oversip.told,
             [f"cannot read {oversip.folder / name}: {reason}" for name in ("oversip.conf", "proxies.conf")],
         )
-        for name in ("nowhere", str(oversip.terminal.file)):
+        for name in ("nowhere", str(oversip.terminal.file), "x" * 300):
             self.assertEqual(oversip.terminal.type("import-oversip", name), 1)
             self.assertEqual(len(oversip.told), 1)
             self.assertIn("is no folder", oversip.told[0])
