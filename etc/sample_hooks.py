@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Flow, HandshakeRequest
-from oversip_tw.proxy.arrival import Arrival
-from oversip_tw.proxy.core import Core
-from oversip_tw.proxy.way import Way
-from oversip_tw.sip.errors import SIPError
-from oversip_tw.sip.message import Request, Response
+from oversip_tw.hooks import Arrival, Core, Flow, HandshakeRequest, Hooks, Request, Response, SIPError, Way
 
 #: nobody may be called by these names
 CLOSED = {"fax", "telex"}

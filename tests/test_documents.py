@@ -11,9 +11,18 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from oversip_tw.cli.arguments import parser
-from oversip_tw.hooks import Hooks
+from oversip_tw.hooks import Arrival, Attempt, Failure, Hooks, Proxy, Uac
+from oversip_tw.logic import EdgeLogic
+from oversip_tw.proxy.client import Client
+from oversip_tw.sip import codes
 
 ROOT = Path(__file__).resolve().parent.parent
+
+#: public for the proxy core alone: what a watcher is told, and what user code has no use for
+WIRING = {
+    "targeted", "provisional", "success", "ended", "rang_too_long", "cancelled", "watches", "skipped", "unchallenged",
+    "ours", "size", "transaction", "breadth", "original", "handled", "arrival", "claimed",
+}  # fmt: skip
 
 
 def commands(top: argparse.ArgumentParser, name: str = "oversip") -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -48,6 +57,23 @@ class Reference(unittest.SynchronousTestCase):
     def test_sample_hooks(self) -> None:
         """The example in the reference is the sample that is shipped and tested."""
         self.assertIn((ROOT / "etc/sample_hooks.py").read_text(), (ROOT / "docs/reference/hooks.md").read_text())
+
+
+    def test_api(self) -> None:
+        """So does every public name of what user code is given, and every code of an error."""
+        text = (ROOT / "docs/reference/hooks.md").read_text()
+        for kind in (Proxy, Client, Attempt, Uac, Failure, Arrival, EdgeLogic):
+            for name in (name for name in (*vars(kind), *kind.__annotations__) if name[0] != "_"):
+                if name not in WIRING:
+                    self.assertRegex(text, rf"`[^`]*\b{name}\b[^`]*`", f"{kind.__name__}.{name}")
+        for code in (value for name, value in vars(codes).items() if name.isupper()):
+            self.assertIn(f"`{code}`", text)
+
+    def test_examples(self) -> None:
+        """The how-to of user code shows every example, and the logic of an edge, as they are."""
+        text = (ROOT / "docs/howto/writing-logic.md").read_text()
+        for path in (ROOT / "oversip_tw/logic.py", *(ROOT / "etc/examples").glob("*.py")):
+            self.assertIn(f"```python\n{path.read_text()}```", text, path.name)
 
 
 class Links(unittest.SynchronousTestCase):

@@ -81,6 +81,26 @@ class EdgeLogicTests(Examples):
         self.assertEqual(1, len(alice.requests("INVITE")))
 
 
+class TenantsTests(Examples):
+    """tenants.py."""
+
+    def test_two_cores(self) -> None:
+        """Registrations and requests go to the core of the path that was asked for."""
+        world = self.edge(self.load("tenants:Tenants", CORES={"acme": "sip:127.0.0.3:5080"}))
+        acme = Core(world, ("127.0.0.3", 5080))
+        for path, core in (("/ws", world.core), ("/acme", acme)):
+            flow = world.connect("wss")
+            spawn(world.element.connecting(MemoryHandshake(path), flow), self.fail)
+            alice = Phone(world, "alice", flow)
+            self.assertEqual(200, core.register(alice).status)
+            self.assertEqual(2, len(core.registered[alice.aor].values("Path")))
+            alice.send(alice.build("MESSAGE", DESK))
+            arrived = self.arrived(core, "MESSAGE")
+            self.assertEqual(f"<{alice.aor}>", arrived.get("P-Asserted-Identity"))
+            core.answer(arrived, 200)
+            self.assertEqual([200], alice.statuses())
+
+
 class AllowListTests(Examples):
     """allow_list_by_cookie.py."""
 

@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
         parents=[common],
         help="run the server in the foreground",
         description="Run the server in the foreground. Writes the line `ready` to standard error once all listeners "
-        "are open. SIGTERM ends it in order, SIGHUP reads certificates again. Without a configuration it serves the "
-        "users of the host name, on loopback: UDP and TCP port 5060, WebSocket port 8080.",
+        "are open. SIGTERM ends it in order, SIGHUP reads configuration, hooks and certificates again. Without a "
+        "configuration it serves the users of the host name, on loopback: UDP and TCP port 5060, WebSocket port 8080.",
     )
     run.set_defaults(command=_run)
 
@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
         description="Read a configuration and everything it names, and list all mistakes in it.",
     )
     check.add_argument("file", nargs="?", metavar="FILE", help="the configuration, instead of --config")
+    check.add_argument(
+        "--effective", action="store_true", help="print the configuration as it holds, with every default"
+    )
     check.set_defaults(command=_check)
 
     _user_commands(commands.add_parser("user", help="add, list and remove users, change passwords"), common)
@@ -121,7 +124,7 @@ def _check(options: argparse.Namespace) -> int:
     from oversip_tw.cli.check import check
 
     options.config = options.file or options.config
-    return check(read(options), options.config)
+    return check(read(options), options.config, options.effective)
 
 
 def _add(options: argparse.Namespace) -> int:

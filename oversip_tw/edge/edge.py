@@ -14,6 +14,7 @@ from oversip_tw.interfaces import Clock, Flow
 from oversip_tw.outbound.token import BadToken, Purpose, Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.next_hops import Destination
 from oversip_tw.proxy.routing import Proxy
 from oversip_tw.proxy.settings import NextHop
 from oversip_tw.registrar.binding import Binding
@@ -121,15 +122,14 @@ class Edge:
             uri.host == core.host and (uri.port or 5060) == (core.port or 5060) for core in self.settings.core.uris
         )
 
-    def register(self, arrival: Arrival, proxy: Proxy) -> None:
-        """Send a REGISTER to the core by ``proxy``, so that its phone is found again through us."""
-        if not arrival.client:
-            proxy.route(arrival, self.core)
-            return
-        registration = Registration(self, self._core, arrival)
-        if not registration.absorbed():
+    def register(self, arrival: Arrival, proxy: Proxy, to: Destination | None = None) -> None:
+        """Send a REGISTER to the core (or ``to`` another) by ``proxy``, so that its phone is found again through us."""
+        if arrival.client:
+            registration = Registration(self, self._core, arrival)
+            if registration.absorbed():
+                return
             registration.watch(proxy)
-            proxy.route(arrival, self.core)
+        proxy.route(arrival, self.core if to is None else to)
 
     def assert_identity(self, arrival: Arrival) -> None:
         """Tell the core who sends this, if it has accepted the REGISTER of that very user on this connection."""

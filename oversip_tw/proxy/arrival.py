@@ -43,8 +43,9 @@ class Arrival:
     breadth: int = 1
     #: From and To as they came, where user code may have changed them: answers show these
     original: tuple[str, str] | None = None
-    #: user code has answered it, or routed it so many times
+    #: user code has answered it, or somebody has picked up: no other answer counts
     answered: bool = False
+    #: how often user code has routed it
     routed: int = 0
     #: the caller cancelled or is gone
     over: bool = False

@@ -197,7 +197,7 @@ class Branch:
             if context.watcher is not None:
                 attempt = Attempt(core.health, self._target, flow, request)
                 context.watcher.targeted(attempt)
-                if attempt.skipped is not None:
+                if self.ended or attempt.skipped is not None:  # it may have been answered there and then
                     return attempt.skipped
         except SIPError as error:
             self._give_up_others()

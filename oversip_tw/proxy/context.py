@@ -145,7 +145,7 @@ class ResponseContext:
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
         first = not self.finished
-        self.finished = True
+        self.finished = self.arrival.answered = True
         self.core.calls.answered(self.request, response)
         if branch.way.flow_id:
             drop_identities(response)

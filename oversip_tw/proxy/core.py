@@ -195,11 +195,11 @@ class Core:
     ) -> None:
         """Answer ``arrival``'s request ourselves: a final answer, or a provisional one to an INVITE.
 
-        A final answer ends what it was routed to. Nothing happens when it has one, or to an ACK. Raises ValueError for
-        a reason or header that is none; a ``body`` wants its Content-Type in ``headers``.
+        A final answer ends what it was routed to. Nothing happens when it has one, when somebody has picked up, or to
+        an ACK. Raises ValueError for a reason or header that is none; a ``body`` wants its Content-Type in ``headers``.
         """
         transaction = arrival.transaction
-        if transaction is None or transaction.final_sent or arrival.over:
+        if transaction is None or transaction.final_sent or arrival.over or arrival.answered:
             return
         response = transaction.request.response(status, reason, self.new_id(), headers)
         if body:

@@ -93,7 +93,7 @@ class Proxy(Client):
 
     def _relay(self, arrival: Arrival, groups: Sequence[Sequence[Way]]) -> None:
         transaction = arrival.transaction
-        if transaction is None or transaction.final_sent or arrival.over:
+        if transaction is None or transaction.final_sent or arrival.over or arrival.answered:
             return
         watcher = self if self.watches else None
         groups = self._by_profile(groups)

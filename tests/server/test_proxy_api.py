@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from oversip_tw.hooks import Arrival, Failure, Proxy, Response, SIPError
 from oversip_tw.proxy.settings import Profile
+from oversip_tw.resolve import settings as resolve
 from oversip_tw.transaction.timers import Timers
 from tests.edge.scripted import CORE_URI, DESK, ScriptedEdge
 from tests.server.world import CORE
@@ -13,6 +14,8 @@ from tests.server.world import CORE
 
 class EventTests(ScriptedEdge):
     """What each callback hears."""
+
+    options = {"profiles": {"bare": Profile(resolve=resolve.Settings(families=("ipv4",), dns=False))}}
 
     def setUp(self) -> None:
         super().setUp()
@@ -91,12 +94,22 @@ class EventTests(ScriptedEdge):
         self.sends()
         self.assertEqual([(404, "No DNS Resolution", "no_dns_resolution")], self.seen)
 
-    def test_transport_that_is_not_dialled(self) -> None:
-        """unsupported_transport."""
-        self.logic.script = lambda arrival: self.logic.watched(arrival).route(arrival, f"{CORE_URI};transport=ws")
-        self.sends()
-        [(status, _, code)] = self.seen
-        self.assertEqual((478, "unsupported_transport"), (status, code))
+    def test_what_is_not_dialled(self) -> None:
+        """Each has its code: schemes, transports, families, names where only addresses may be dialled."""
+        hops = {
+            "tel:+431234": (416, "unsupported_uri_scheme"),
+            f"{CORE_URI};transport=ws": (478, "unsupported_transport"),
+            f"{CORE_URI};transport=sctp": (478, "unsupported_transport"),
+            "sip:[2001:db8::1]": (478, "no_ipv6"),
+            "sip:name.example.net": (478, "no_dns"),
+        }
+        for hop, told in hops.items():
+            self.seen.clear()
+            self.logic.script = lambda arrival, hop=hop: self.logic.watched(arrival, "bare").route(arrival, hop)  # type: ignore[misc]
+            self.sends()
+            [(status, _, code)] = self.seen
+            self.assertEqual(told, (status, code), hop)
+            self.assertEqual([told[0]], self.statuses())
 
     def test_dead_flow(self) -> None:
         """flow_failed: a phone that is gone, called by the core."""

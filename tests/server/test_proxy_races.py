@@ -7,8 +7,9 @@ import weakref
 
 from twisted.internet.defer import Deferred
 
-from oversip_tw.hooks import Arrival, Proxy, Response, SIPError
+from oversip_tw.hooks import Arrival, Hooks, Proxy, Response, SIPError
 from tests.edge.scripted import CORE_URI, DESK, SECOND_URI, ScriptedEdge
+from tests.server.world import World
 
 
 class ThinkingTests(ScriptedEdge):
@@ -58,6 +59,81 @@ class ThinkingTests(ScriptedEdge):
         self.world.lose(self.alice.flow)
         self.thinks.callback(None)
         self.assertEqual([], self.second.take())
+
+
+class SlowTests(ScriptedEdge):
+    """Callbacks for answers that pass wait, and something else comes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thinks: Deferred[None] = Deferred()
+
+        def script(arrival: Arrival) -> None:
+            proxy = Proxy(self.logic.core)
+
+            @proxy.on_provisional
+            @proxy.on_success
+            async def wait(response: Response) -> None:
+                await self.thinks
+                Proxy(self.logic.core).route(arrival, SECOND_URI)
+
+            proxy.on_cancelled(lambda: self.seen.append("cancelled"))
+            proxy.route(arrival, CORE_URI)
+
+        self.logic.script = script
+
+    def test_cancel_at_a_1xx(self) -> None:
+        """487 passes, the 1xx comes too late, nothing is sent elsewhere."""
+        invite = self.sends()
+        arrived = self.arrived()
+        self.core.answer(arrived, 180)
+        self.alice.cancel(invite)
+        self.core.answer(self.arrived(method="CANCEL"), 200)
+        self.core.answer(arrived, 487)
+        self.assertEqual([200, 487], self.statuses())
+        self.thinks.callback(None)
+        self.assertEqual(["cancelled"], self.seen)
+        self.assertEqual([], self.statuses())
+        self.assertEqual([], self.second.take())
+
+    def test_cancel_at_a_2xx(self) -> None:
+        """Somebody has picked up: the 2xx passes, whatever the caller and the callback want."""
+        invite = self.sends()
+        self.core.answer(self.arrived(), 200)
+        self.alice.cancel(invite)
+        self.assertEqual([200], self.statuses())
+        self.thinks.callback(None)
+        [answer] = self.answers()
+        self.assertEqual((200, "INVITE"), (answer.status, (answer.get("CSeq") or "").split()[1]))
+        self.assertEqual([], self.second.take())
+
+    def test_cancel_while_bindings_are_looked_up(self) -> None:
+        """A slow location: on_cancelled, 487, and no phone rings."""
+        thinks: Deferred[None] = Deferred()
+
+        class Looking(Hooks):
+            def on_request(self, arrival: Arrival) -> None:
+                proxy = Proxy(self.core)
+                proxy.on_cancelled(lambda: seen.append("cancelled"))
+                proxy.route(arrival)
+
+        seen: list[str] = []
+        world = World(hooks=Looking())
+        alice, bob = world.registered("alice"), world.registered("bob")
+        lookup = world.element.core.location.lookup
+
+        async def slow(aor: str) -> object:
+            await thinks
+            return await lookup(aor)
+
+        world.element.core.location.lookup = slow  # type: ignore[method-assign,assignment]
+        invite = alice.invite(bob.aor)
+        alice.cancel(invite)
+        self.assertEqual([100, 200, 487], alice.statuses())
+        thinks.callback(None)
+        self.assertEqual(["cancelled"], seen)
+        self.assertEqual([], bob.take())
+        self.assertEqual([], world.errors())
 
 
 class UnderWayTests(ScriptedEdge):

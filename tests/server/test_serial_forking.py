@@ -252,6 +252,10 @@ class DroppingTests(ScriptedEdge):
 
     def test_2xx(self) -> None:
         """To an INVITE it passes: somebody has picked up. To another request it is replaced."""
+        self.route("on_success", 480)
+        self.sends()
+        self.core.answer(self.arrived(), 200)
+        self.assertEqual([200], self.statuses())
         self.route("on_success")
         self.sends()
         self.core.answer(self.arrived(), 200)

@@ -71,6 +71,38 @@ class AbortTests(Targets):
         self.assertEqual([403], self.statuses())
 
 
+class OtherwiseTests(Targets):
+    """The callback answers the request, or sends it elsewhere."""
+
+    def route(self, arrival: Arrival) -> None:
+        proxy = Proxy(self.logic.core)
+
+        @proxy.on_target
+        def targeted(attempt: Attempt) -> None:
+            self.seen.append(attempt.target.address)
+            if self.profile:
+                self.logic.core.reply(arrival, 480)
+            else:
+                Proxy(self.logic.core).route(arrival, SECOND_URI)
+
+        proxy.route(arrival, [CORE_URI, SECOND_URI])
+
+    def test_answered(self) -> None:
+        """Nothing leaves."""
+        self.profile = "answers"
+        self.sends()
+        self.assertEqual([480], self.statuses())
+        self.assertEqual([CORE], self.seen)
+        self.assertEqual([], self.core.requests("INVITE") + self.second.requests("INVITE"))
+
+    def test_routed(self) -> None:
+        """It leaves once."""
+        self.sends()
+        self.second.answer(self.arrived(self.second), 486)
+        self.assertEqual([], self.core.requests("INVITE"))
+        self.assertEqual([486], self.statuses())
+
+
 class BlacklistTests(Targets):
     """A target is passed over."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from oversip_tw.hooks import Failure, Hooks, Response, SIPError, Uac
+from oversip_tw.hooks import Arrival, Failure, Hooks, Response, SIPError, Uac
+from oversip_tw.logic import EdgeLogic
 from oversip_tw.promise import spawn
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.transaction.timers import Timers
@@ -111,6 +112,23 @@ class AskTests(Asking):
         self.core.answer(second, 486)
         self.core.answer(first, 200)
         self.assertEqual([486, 200], self.heard)
+
+    def test_within_a_hook(self) -> None:
+        """An ``async`` step of the logic asks somebody else first, and is waited for."""
+
+        class Asks(EdgeLogic):
+            async def to_core(self, arrival: Arrival) -> None:
+                answer = await Uac(self.core).ask("OPTIONS", SECOND_URI)
+                arrival.request.set("X-Said", str(answer.status))
+                super().to_core(arrival)
+
+        self.world.element.use_hooks(Asks())
+        self.sends("MESSAGE")
+        self.assertEqual([], self.core.take())
+        self.second.answer(self.arrived(self.second, "OPTIONS"), 404)
+        arrived = self.arrived(method="MESSAGE")
+        self.assertEqual("404", arrived.get("X-Said"))
+        self.core.answer(arrived, 200)
 
     def test_wrong_use(self) -> None:
         """What does not stand alone, no URI, no profile, no header: ValueError."""
