@@ -55,7 +55,7 @@ class Hooks:
         return None
 
     def on_stop(self) -> Done:
-        """The last transaction has ended, or its time was over."""
+        """The last transaction has ended, or its time was over. The end waits for this; a reload does not."""
         return None
 
     def on_tls_accepted(self, flow: Flow, peer: TlsPeer) -> Done:

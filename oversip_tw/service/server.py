@@ -171,7 +171,7 @@ class Server(Service):
         await self._drain()
         if parts.element.watch is not None:
             parts.element.watch.stop()
-        parts.element.hooking.tell(parts.element.hooking.hooks.on_stop)
+        await parts.element.hooking.finish(parts.element.hooking.hooks.on_stop)
         await parts.listeners.stop()
         if self._admin is not None:
             await self._admin.stopListening()

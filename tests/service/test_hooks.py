@@ -10,6 +10,9 @@ from oversip_tw.service import Server, StartUpError
 from tests.service.rewriting import UDP, Rewriting
 
 LIFE = """
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
 class Mine(Hooks):
     def __init__(self):
         self.said = []
@@ -25,6 +28,8 @@ class Mine(Hooks):
 
     async def on_stop(self):
         self.said.append("stop")
+        await deferLater(reactor, 0.01)
+        self.said.append("stopped")
 """
 
 REFUSING = """
@@ -43,10 +48,10 @@ class LifeTests(Rewriting):
         hooks = server.parts.hooks
         await self.signal(signal.SIGUSR1)
         await server.stopService()
-        self.assertEqual(["initialise example.org", "start", "user reload", "stop"], hooks.said)  # type: ignore[attr-defined]
+        self.assertEqual(["initialise example.org", "start", "user reload", "stop", "stopped"], hooks.said)  # type: ignore[attr-defined]
 
     def test_life(self) -> Deferred[None]:
-        """Each is called once, in this order; `core` is there from the first on."""
+        """Each is called once, in this order; `core` is there from the first on. The end waits for the last."""
         return ensureDeferred(self._life())
 
     async def _user_reload_raises(self) -> None:
@@ -61,6 +66,19 @@ class LifeTests(Rewriting):
     def test_user_reload_raises(self) -> Deferred[None]:
         """It is logged, and the server goes on."""
         return ensureDeferred(self._user_reload_raises())
+
+    async def _stop_raises(self) -> None:
+        self.write(hooks="class Mine(Hooks):\n    def on_stop(self):\n        1 / 0\n")
+        server = self.start()
+        lines: list[str] = []
+        server.parts.element.hooking._log.error = lambda format, **fields: lines.append(format)  # type: ignore[method-assign]
+        await server.stopService()
+        self.assertEqual(1, len(lines))
+        self.assertFalse(server.parts.listeners.bound)
+
+    def test_stop_raises(self) -> Deferred[None]:
+        """It is logged, and the server ends in order."""
+        return ensureDeferred(self._stop_raises())
 
     def test_initialise_raises(self) -> None:
         """The start ends with one line that says what and where, and leaves nothing open."""
