@@ -1,6 +1,7 @@
 """Whether an installed package works, from an empty folder: ``python smoke.py BIN``, BIN holding its console scripts.
 
-Adds a user, starts the server each of the three ways, registers over UDP, looks at the page, ends it in order.
+Adds a user, starts the server each of the three ways, registers over UDP, looks at the page, ends it in order;
+then an edge, and OverSIP's configuration translated.
 Nothing but the standard library is used; exit status 0 means that all of it went well.
 """
 
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 CONFIGURATION = """
@@ -26,6 +28,19 @@ transport = "udp"
 port = 0
 [[listen]]
 transport = "tcp"
+port = 0
+[[listen]]
+transport = "ws"
+port = 0
+page = true
+"""
+
+EDGE = """
+state_dir = "edge"
+[edge]
+core = "sip:127.0.0.1"
+[[listen]]
+transport = "udp"
 port = 0
 [[listen]]
 transport = "ws"
@@ -46,6 +61,9 @@ def main(bin: Path) -> None:
     serve([bin / "oversip", "run", *config], bin)
     serve([bin / "python", "-m", "oversip_tw", "run", *config], bin)
     serve([bin / "twistd", "-n", "--pidfile=", "oversip", *config], bin)
+    Path("edge.toml").write_text(EDGE)
+    edge(bin)
+    move(bin)
     Path("bad.toml").write_text("prot = 1\n")
     refused = subprocess.run([bin / "oversip", "run", "-c", "bad.toml"], capture_output=True, text=True, timeout=60)
     assert refused.returncode == 1, refused
@@ -62,16 +80,47 @@ def run(*command: object, stdin: str = "") -> str:
 
 def serve(command: list[object], bin: Path) -> None:
     """Start a server, use it, end it."""
+
+    def use(ports: dict[str, int]) -> None:
+        register(ports["udp"])
+        assert "sip:alice@smoke.test" in run(bin / "oversip", "bindings", "-c", "oversip.toml")
+        page(ports["ws"])
+
+    while_it_runs(command, use)
+
+
+def edge(bin: Path) -> None:
+    """Start an edge; its core is nobody, which is for whoever registers to hear."""
+
+    def use(ports: dict[str, int]) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.settimeout(20)
+            phone.connect(("127.0.0.1", ports["udp"]))
+            answer = ask(phone, 1, "")
+            assert answer.startswith("SIP/2.0 503 "), answer
+        page(ports["ws"])
+
+    while_it_runs([bin / "oversip", "run", "-c", "edge.toml"], use)
+
+
+def move(bin: Path) -> None:
+    """OverSIP's files become a configuration that is good."""
+    Path("old").mkdir()
+    Path("old/oversip.conf").write_text("sip:\n  local_domains: smoke.test\n")
+    Path("old/proxies.conf").write_text("default_proxy:\n  timer_B: 4\n")
+    run(bin / "oversip", "import-oversip", "old", "-o", "moved.toml", "--core", "sip:pbx.smoke.test")
+    assert run(bin / "oversip", "check", "moved.toml") == "moved.toml: good\n"
+
+
+def while_it_runs(command: list[object], use: Callable[[dict[str, int]], None]) -> None:
+    """Start a server, ``use`` its ports, end it."""
     print("smoke:", *(getattr(word, "name", word) for word in command), flush=True)
     words = [str(word) for word in command]
     server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     watchdog = threading.Timer(90, server.kill)
     watchdog.start()
     try:
-        ports = until_ready(server)
-        register(ports["udp"])
-        assert "sip:alice@smoke.test" in run(bin / "oversip", "bindings", "-c", "oversip.toml")
-        page(ports["ws"])
+        use(until_ready(server))
         server.send_signal(signal.SIGTERM)
         rest, _ = server.communicate(timeout=60)
         # twistd ends by the signal that ended it

@@ -43,7 +43,7 @@ class Hooks:
 
     def on_initialise(self) -> Done:
         """Everything is made, nothing is open yet. What is raised here ends the start (or refuses a reload), with its
-        text as the reason. May not wait for anything but what is ready."""
+        text as the reason. Waiting for something is refused too: the reactor does not run yet."""
         return None
 
     def on_user_reload(self) -> Done:
@@ -55,7 +55,7 @@ class Hooks:
         return None
 
     def on_stop(self) -> Done:
-        """The last transaction has ended, or its time was over."""
+        """The last transaction has ended, or its time was over. The end waits for this; a reload does not."""
         return None
 
     def on_tls_accepted(self, flow: Flow, peer: TlsPeer) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import TracebackType
 
@@ -24,12 +25,13 @@ def makeService(options: Options) -> Server:
 
     (twistd makes a traceback of a UsageError that comes from here, and a page of usage of one that comes before.)
     """
+    # twistd may change the folder (--rundir) before SIGHUP asks for the file again
+    file = os.path.abspath(options["config"]) if options["config"] else None
     try:
-        settings = config.load(options["config"]) if options["config"] else config.default()
+        settings = config.load(options["config"]) if file else config.default()
     except config.ConfigError as error:
         raise SystemExit("\n".join(error.lines())) from None
     sys.excepthook = _one_line
-    file = options["config"]
     return Server(settings, monotonic(reactor), reread=(lambda: config.load(file)) if file else None)
 
 

@@ -51,6 +51,9 @@ class Good(unittest.SynchronousTestCase):
             [[route]]
             domains = ["*"]
             next_hop = "pbx.example.org;transport=udp"
+            [[route]]
+            domains = ["six.example.org"]
+            next_hop = "2001:DB8::3;transport=udp"
             [[trusted]]
             network = "192.0.2.10"
             role = "trunk"
@@ -62,6 +65,7 @@ class Good(unittest.SynchronousTestCase):
         listen = read.listen[0]
         self.assertEqual((listen.address, listen.bound_port, listen.advertised), ("2001:db8::1", 0, "[2001:db8::2]"))
         self.assertEqual(read.route[0].next_hop, "sip:pbx.example.org;transport=udp")
+        self.assertEqual(read.route[1].next_hop, "sip:[2001:db8::3];transport=udp")
         self.assertEqual(read.trusted[0].network, "192.0.2.10/32")
         self.assertEqual(read.timers.resume, 0.0)
 
@@ -173,6 +177,8 @@ class Bad(unittest.SynchronousTestCase):
     def test_circles(self) -> None:
         """A next hop that is this very server, as far as the file tells."""
         listen = '[[listen]]\ntransport = "tcp"\naddress = "127.0.0.1"\nport = 5070\n'
+        udp = '[[listen]]\ntransport = "udp"\n'
+        listen += udp + 'address = "127.0.0.2"\n'
         self.assertEqual(
             mistakes(f'{listen}[edge]\ncore = ["sip:127.0.0.1", "sip:127.0.0.1:5070;transport=tcp"]'),
             ["x: edge.core[2]: sip:127.0.0.1:5070;transport=tcp is one of our own listeners"],
@@ -188,6 +194,18 @@ class Bad(unittest.SynchronousTestCase):
             mistakes('[edge]\ncore = "sips:pbx.test"'),
             ['x: edge.core[1]: sips:pbx.test needs a [[listen]] with transport "tls", whose address we then say'],
         )
+        for uri, profile, needed in [
+            ("sip:pbx.test", "", '"udp" or "tcp"'),
+            ("sip:192.0.2.1", "", '"udp"'),
+            ("sip:pbx.test:5080", "", '"udp"'),
+            ("sip:[2001:db8::1]", 'transports = ["tls", "tcp"]', '"tcp"'),
+            ("sip:pbx.test", 'transports = "tls"', '"tls"'),
+        ]:
+            text = f'[[listen]]\ntransport = "ws"\n[[profile]]\nname = "default"\n{profile}\n'
+            told = f"{uri} needs a [[listen]] with transport {needed}, whose address we then say"
+            self.assertEqual(mistakes(f'{text}[edge]\ncore = "{uri}"'), [f"x: edge.core[1]: {told}"])
+            route = f'[[route]]\ndomains = "a.test"\nnext_hop = "{uri}"'
+            self.assertEqual(mistakes(f"{text}{route}"), [f"x: route[1].next_hop: {told}"])
 
     def test_edge_without_listeners(self) -> None:
         """The shortest edge is reached from outside, and has no domain of its own."""
@@ -266,6 +284,10 @@ class Bad(unittest.SynchronousTestCase):
                 f'[[profile]]\nname = "p"\ncertificate = "{__file__}"',
                 "x: profile[1]: certificate and key go together",
             ),
+            (
+                '[[profile]]\nname = "p"\nfamilies = []',
+                "x: profile[1]: transports and families must name at least one each",
+            ),
         ]:
             self.assertEqual(mistakes(text), [told])
         self.assertEqual(mistakes(f'{tls}client_certificate = "ask"'), [])
@@ -314,6 +336,13 @@ class Bad(unittest.SynchronousTestCase):
             '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:user@host"',
             '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host;transport=ws"',
             '[[route]]\ndomains = ["a.example"]\nnext_hop = "sips:host;transport=udp"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host;"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host:0"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host;lr;lr"',
+            '[[route]]\ndomains = ["a.example"]\nnext_hop = "sip:host;maddr=\\n"',
+            'state_dir = "\\u0000"',
+            'state_dir = "~nobody-of-that-name/x"',
+            f"a = {'[' * 3000}{']' * 3000}",
             "log.messages = 1",
             "[timers]\nt1 = inf",
             "[timers]\nt1 = nan",

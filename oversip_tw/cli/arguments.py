@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
         parents=[common],
         help="run the server in the foreground",
         description="Run the server in the foreground. Writes the line `ready` to standard error once all listeners "
-        "are open. SIGTERM ends it in order, SIGHUP reads certificates again. Without a configuration it serves the "
-        "users of the host name, on loopback: UDP and TCP port 5060, WebSocket port 8080.",
+        "are open. SIGTERM ends it in order, SIGHUP reads configuration, hooks and certificates again. Without a "
+        "configuration it serves the users of the host name, on loopback: UDP and TCP port 5060, WebSocket port 8080.",
     )
     run.set_defaults(command=_run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,10 @@ def import_oversip(folder: str, output: str | None, core: Sequence[str]) -> int:
 
     With a mistake in OverSIP's files nothing is written, and the exit status is 1. Raises Failure.
     """
-    if not Path(folder).is_dir():
+    # os.path's do not raise where we may not look, or a name is too long
+    if not os.path.isdir(folder):
         raise Failure(f"{folder} is no folder: name the one that holds oversip.conf and proxies.conf")
-    if output is not None and Path(output).exists():
+    if output is not None and os.path.lexists(output):
         raise Failure(f"{output} exists; name a new file")
     try:
         made = translate(Path(folder), core)

@@ -130,5 +130,7 @@ class Profile:
     key: ReadableFile | None = field(default=None, metadata=about("TLS: its private key.", "client.key"))
 
     def __attrs_post_init__(self) -> None:
+        if not (self.transports and self.families):
+            raise Wrong("transports and families must name at least one each")
         if (self.certificate is None) != (self.key is None):
             raise Wrong("certificate and key go together")

@@ -50,6 +50,8 @@ def loads(text: str, base: Path | None = None, file: str = "") -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Mistake("", f"not TOML: {error}")], file) from None
+    except RecursionError:
+        raise ConfigError([Mistake("", "not TOML: brackets within brackets, too deep")], file) from None
     return _complete(structure(table, base or Path(), file))
 
 

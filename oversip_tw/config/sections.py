@@ -29,7 +29,7 @@ from oversip_tw.config.values import (
     Span,
     WholeSeconds,
     host_and_port,
-    transport_of,
+    ways_to,
 )
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
@@ -188,7 +188,13 @@ class Config:
     admin: Admin = field(factory=Admin)
 
     def __attrs_post_init__(self) -> None:
-        wrong = [*self._same_places(), *self._closed_to_all(), *self._wrong_routes(), *self._circles()]
+        wrong = [
+            *self._same_places(),
+            *self._closed_to_all(),
+            *self._wrong_routes(),
+            *self._circles(),
+            *self._no_way_out(),
+        ]
         if wrong:
             raise Wrong(*wrong)
 
@@ -217,18 +223,30 @@ class Config:
                 )
 
     def _circles(self) -> Iterator[str]:
-        """Next hops that are this very server, or that none of the listeners can reach, as far as the file tells."""
+        """Next hops that are this very server, as far as the file tells."""
         places = {(listen.address, listen.bound_port) for listen in self.listen}
-        spoken = {listen.transport for listen in self.listen} or {"udp", "tcp"}
-        hops = [(f"route[{number}].next_hop", route.next_hop) for number, route in enumerate(self.route, 1)]
-        if self.edge is not None:
-            hops += [(f"edge.core[{number}]", core) for number, core in enumerate(self.edge.core, 1)]
-        for path, hop in hops:
+        for path, hop, _ in self._hops():
             if host_and_port(hop) in places:
                 yield f"{path}: {hop} is one of our own listeners"
-            transport = transport_of(hop)
-            if transport and transport not in spoken:
-                yield f'{path}: {hop} needs a [[listen]] with transport "{transport}", whose address we then say'
+
+    def _no_way_out(self) -> Iterator[str]:
+        """Next hops that none of the listeners can reach."""
+        spoken = {listen.transport for listen in self.listen} or {"udp", "tcp"}
+        for path, hop, profile in self._hops():
+            ways = ways_to(hop, profile.transports)
+            if spoken.isdisjoint(ways):
+                words = " or ".join(f'"{way}"' for way in ways)
+                yield f"{path}: {hop} needs a [[listen]] with transport {words}, whose address we then say"
+
+    def _hops(self) -> Iterator[tuple[str, str, Profile]]:
+        """All next hops in the file: where they stand, what stands there, and the profile that holds for them."""
+        named = {profile.name: profile for profile in self.profile}
+        default = named.get("default", Profile("default"))
+        for number, route in enumerate(self.route, 1):
+            yield f"route[{number}].next_hop", route.next_hop, named.get(route.profile or "default", default)
+        if self.edge is not None:
+            for number, core in enumerate(self.edge.core, 1):
+                yield f"edge.core[{number}]", core, named.get(self.edge.profile or "core", default)
 
     def _wrong_routes(self) -> Iterator[str]:
         names = [profile.name for profile in self.profile]

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from oversip_tw.config.errors import Wrong
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.uri import Uri
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -117,7 +119,12 @@ class File(Kind):
     def check(self, value: Any, base: Path) -> str:
         if not isinstance(value, str) or not value:
             raise Wrong(f"must be a {self.words}, not {said(value)}")
-        path = base / Path(value).expanduser()
+        if "\0" in value:
+            raise Wrong(f"must be a {self.words}, and none has a null character")
+        try:
+            path = base / Path(value).expanduser()
+        except RuntimeError:
+            raise Wrong(f"{value} begins at the home of a user whom nobody knows") from None
         if not self.write:
             try:
                 with path.open("rb"):
@@ -175,7 +182,14 @@ def _sip_uri(text: str) -> str | None:
     dialled = ("tcp", "tls") if scheme == "sips:" else ("udp", "tcp", "tls")
     if any(param.startswith("transport=") and param[len("transport=") :] not in dialled for param in params):
         return None
-    return text if scheme else f"sip:{text}"
+    if _address(host) is not None and ":" in host:  # IPv6 may come without its brackets
+        text = ";".join([f"{scheme}[{host}]", *text[len(scheme) :].split(";")[1:]])
+    uri = text if scheme else f"sip:{text}"
+    try:
+        Uri.parse(uri)
+    except SIPError:
+        return None
+    return uri
 
 
 def host_and_port(uri: str) -> tuple[str, int]:
@@ -183,8 +197,7 @@ def host_and_port(uri: str) -> tuple[str, int]:
     place = uri.partition(":")[2].lower().split(";")[0]
     secure = transport_of(uri) == "tls"
     match = _HOST_PORT.fullmatch(place)
-    if match is None:  # an IPv6 address without brackets
-        return place, 5061 if secure else 5060
+    assert match is not None  # or it would be no SipUri
     return match["host"].strip("[]"), int(match["port"] or (5061 if secure else 5060))
 
 
@@ -193,6 +206,18 @@ def transport_of(uri: str) -> str:
     scheme, _, rest = uri.lower().partition(":")
     named = [param.partition("=")[2] for param in rest.split(";")[1:] if param.startswith("transport=")]
     return "tls" if scheme == "sips" else named[0] if named else ""
+
+
+def ways_to(uri: str, transports: tuple[str, ...]) -> tuple[str, ...]:
+    """The transports that a `SipUri` may be reached by, where a profile allows ``transports`` (RFC 3263 §4.1)."""
+    named = transport_of(uri)
+    if named:
+        return (named,)
+    ways = tuple(transport for transport in transports if transport != "tls") or ("tls",)
+    host, *port = _HOST_PORT.fullmatch(uri.partition(":")[2].split(";")[0]).groups()  # type: ignore[union-attr]
+    if "udp" in ways and (port[0] or _address(host.strip("[]"))):
+        return ("udp",)  # no record is looked up that might say anything else
+    return ways
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str | None]:

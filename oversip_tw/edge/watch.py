@@ -45,6 +45,7 @@ class Watch:
             if timer is not None:
                 timer.cancel()
         self._refreshing = self._probing = None
+        # a look-up by former settings that ended late would teach us where a former core is
         looking, self._looking = self._looking, None
         if looking is not None:
             looking.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def translate(folder: Path, core: Sequence[str] = ()) -> Translation:
         raise Refused(mistakes)
     rest = _rest(sections, server.notes)
     notes = [*server.notes, *routing.notes]
-    if (folder / LOGIC_FILE).exists():
+    if os.path.exists(folder / LOGIC_FILE):
         notes.append(Note(LOGIC_FILE, "", _LOGIC))
     if not core:
         notes.append(Note("", "edge.core", _NO_CORE))

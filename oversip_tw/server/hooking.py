@@ -93,5 +93,12 @@ class Hooking:
 
         self._spawn(run(), self._failed)
 
+    async def finish(self, call: Callable[[], Done]) -> None:
+        """Call a hook whose end is waited for, as long as it has time; what it raises is logged."""
+        try:
+            await self.run(call)
+        except Exception as error:
+            self._failed(error)
+
     def _failed(self, error: BaseException) -> None:
         self._log.error("hook failed: {error!r} at {trail}", error=error, trail=trail(error))

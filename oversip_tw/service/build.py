@@ -219,9 +219,9 @@ def _hooks(config: Config) -> Hooks:
         raise StartUpError(str(error)) from None
 
 
-def make_hooks(config: Config, again: bool = False) -> Hooks:
-    """The hooks that ``config`` names. Raises HooksError. ``again``: see `load_hooks`."""
-    made = load_hooks(config.hooks, again) if config.hooks else Hooks()
+def make_hooks(config: Config) -> Hooks:
+    """The hooks that ``config`` names. Raises HooksError."""
+    made = load_hooks(config.hooks) if config.hooks else Hooks()
     if isinstance(made, EdgeLogic) and config.edge is None:
         raise HooksError(f"{config.hooks} is the logic of an edge: it needs an [edge] section")
     return made

@@ -10,7 +10,7 @@ from oversip_tw.config import Config, ConfigError
 from oversip_tw.promise import spawn
 from oversip_tw.service import settings
 from oversip_tw.service.build import Parts, make_hooks
-from oversip_tw.service.hooks import HooksError, initialise
+from oversip_tw.service.hooks import HooksError, initialise, modules_anew
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.transport.tls import CertificateError
 
@@ -49,7 +49,7 @@ def fresh_config(old: Config, reread: Reread | None) -> tuple[Config, list[str]]
     return attrs.evolve(old, **taken), waiting
 
 
-async def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, list[str]]:
+def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, list[str]]:
     """Work by the file as it is now: as `fresh_config`. Raises Refused, and then nothing has changed."""
     config, waiting = fresh_config(old, reread)
     wrong = certificate_mistakes(config)
@@ -57,12 +57,13 @@ async def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Conf
         raise Refused([str(mistake) for mistake in wrong])
     element = parts.element
     try:
-        hooks = make_hooks(config, again=True)
-        hooks.core = element.core
-        hooks.edge = None if element.logic is None else element.logic.edge
-        await initialise(hooks)
-        towards = client_tls(config)
-        parts.listeners.reload()
+        with modules_anew():
+            hooks = make_hooks(config)
+            hooks.core = element.core
+            hooks.edge = None if element.logic is None else element.logic.edge
+            initialise(hooks)
+            towards = client_tls(config)
+            parts.listeners.reload()
     except (HooksError, CertificateError) as error:
         raise Refused([str(error)]) from None
     parts.connector.use_tls(towards)

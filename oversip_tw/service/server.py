@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from oversip_tw.config import Config
-from oversip_tw.promise import spawn
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import settings
 from oversip_tw.service.admin import open_admin
@@ -64,7 +63,7 @@ class Server(Service):
         self._watchdog = Watchdog(self._reactor, log)
         try:
             parts.from_thread.wait(parts.location.load())
-            parts.from_thread.wait(initialise(parts.hooks))
+            initialise(parts.hooks)
             self._listen()
         except (StoreFailed, ListenError, StartUpError, HooksError) as error:
             parts.lookups.close()
@@ -135,15 +134,18 @@ class Server(Service):
     def reload(self) -> None:
         """SIGHUP: read profiles, routes, trusted peers, the edge, hooks, users and certificates again, all or nothing.
         What is wrong is logged; nobody is disconnected, and no call ends."""
-        spawn(self._reload(), self.parts.element.core.unexpected)
-
-    async def _reload(self) -> None:
         log = self.parts.log
+        if self.parts.element.draining:
+            log.warn("nothing was changed: the server is about to end")
+            return
         try:
-            self._config, waiting = await reload(self.parts, self._config, self._reread)
+            self._config, waiting = reload(self.parts, self._config, self._reread)
         except Refused as refused:
             for line in refused.lines:
                 log.error("nothing was changed: {line}", line=line)
+            return
+        except Exception as error:
+            self.parts.element.core.unexpected(error)
             return
         for name in waiting:
             log.warn("{name}: what has changed there waits for the next start", name=name)
@@ -169,7 +171,7 @@ class Server(Service):
         await self._drain()
         if parts.element.watch is not None:
             parts.element.watch.stop()
-        parts.element.hooking.tell(parts.element.hooking.hooks.on_stop)
+        await parts.element.hooking.finish(parts.element.hooking.hooks.on_stop)
         await parts.listeners.stop()
         if self._admin is not None:
             await self._admin.stopListening()

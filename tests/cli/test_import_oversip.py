@@ -146,7 +146,7 @@ class Files(unittest.SynchronousTestCase):
             oversip.told,
             [f"cannot read {oversip.folder / name}: {reason}" for name in ("oversip.conf", "proxies.conf")],
         )
-        for name in ("nowhere", str(oversip.terminal.file)):
+        for name in ("nowhere", str(oversip.terminal.file), "x" * 300):
             self.assertEqual(oversip.terminal.type("import-oversip", name), 1)
             self.assertEqual(len(oversip.told), 1)
             self.assertIn("is no folder", oversip.told[0])
@@ -317,7 +317,12 @@ class Values(unittest.SynchronousTestCase):
         """Transports and families that OverSIP did not speak are not in the lists; a list never gets empty."""
         found = self.one("", "sip: {sip_tcp: no, enable_ipv6: no}\n")
         self.assertEqual((found["transports"], found["families"]), (["udp"], ["ipv4"]))
-        self.assertEqual(self.one("transport_preference: tls")["transports"], ["tls"])
+        only_tls = "{transport_preference: tls}\n"
+        self.assertEqual(OverSip(self.mktemp(), SERVER, f"trunk: {only_tls}").profile("trunk")["transports"], ["tls"])
+        # OverSIP started, and reached nobody.
+        oversip = OverSip(self.mktemp(), SERVER, f"default_proxy: {only_tls}")
+        self.assertEqual(oversip.move(), 1)
+        self.assertIn('needs a [[listen]] with transport "tls"', oversip.told[0])
 
     def test_names(self) -> None:
         """Profiles of one's own keep their names; two with one name are refused."""

@@ -300,6 +300,25 @@ class NamesTests(SynchronousTestCase):
         world.clock.pump([61, 11, 11])
         self.assertTrue(self.is_core(world, CORE))
 
+    def test_settings_change_during_a_look_up(self) -> None:
+        """What was asked for by the former settings does not count any more, however late its answer comes."""
+        world = self.world_with()
+        late: list[Promise[list[str]]] = []
+
+        async def a(name: str) -> list[str]:
+            late.append(Promise())
+            return await late[-1]
+
+        self.patch(self.lookups, "a", a)
+        watch = world.element.watch
+        assert watch is not None
+        watch.again()
+        watch.again()
+        late[1].resolve(["192.0.2.60"])
+        late[0].resolve(["192.0.2.50"])
+        self.assertTrue(self.is_core(world, "192.0.2.60"))
+        self.assertFalse(self.is_core(world, "192.0.2.50"))
+
     def test_sources_by_configuration(self) -> None:
         """`core_sources` says it all: what `core` resolves to is not trusted by itself."""
         world = self.world_with(core_sources=(SECOND,))

@@ -84,6 +84,7 @@ class CheckTests(SynchronousTestCase):
     def test_01_effective(self) -> None:
         """`check --effective` prints what holds, every default included, and that is a file which says the same."""
         text = '[edge]\ncore = "sip:pbx.example.net"\n[[profile]]\nname = "core"\ntimer_b = 6\n[[listen]]\n'
+        text += 'transport = "udp"\n[[listen]]\n'
         terminal = Terminal(self.mktemp(), text + 'transport = "ws"\norigins = ["https://phone.example.org"]\n')
         self.assertEqual(0, terminal.type("check", "-c", str(terminal.file), "--effective"), terminal.err)
         shown = tomllib.loads(terminal.out)

@@ -65,7 +65,7 @@ class Rewriting(unittest.TestCase):
         self.folder.mkdir()
         self.patch(sys, "path", [*sys.path, str(self.folder)])
         self.patch(sys, "dont_write_bytecode", True)  # what is rewritten within a second looks the same to Python
-        self.addCleanup(lambda: [sys.modules.pop(name, None) for name in ("my_hooks", "other_hooks")])
+        self.addCleanup(lambda: [sys.modules.pop(name, None) for name in ("my_hooks", "my_tables")])
         self.log = MemoryLog()
 
     def write(self, text: str = UDP, hooks: str = "") -> None:

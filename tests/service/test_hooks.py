@@ -10,6 +10,9 @@ from oversip_tw.service import Server, StartUpError
 from tests.service.rewriting import UDP, Rewriting
 
 LIFE = """
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
 class Mine(Hooks):
     def __init__(self):
         self.said = []
@@ -25,6 +28,8 @@ class Mine(Hooks):
 
     async def on_stop(self):
         self.said.append("stop")
+        await deferLater(reactor, 0.01)
+        self.said.append("stopped")
 """
 
 REFUSING = """
@@ -43,10 +48,10 @@ class LifeTests(Rewriting):
         hooks = server.parts.hooks
         await self.signal(signal.SIGUSR1)
         await server.stopService()
-        self.assertEqual(["initialise example.org", "start", "user reload", "stop"], hooks.said)  # type: ignore[attr-defined]
+        self.assertEqual(["initialise example.org", "start", "user reload", "stop", "stopped"], hooks.said)  # type: ignore[attr-defined]
 
     def test_life(self) -> Deferred[None]:
-        """Each is called once, in this order; `core` is there from the first on."""
+        """Each is called once, in this order; `core` is there from the first on. The end waits for the last."""
         return ensureDeferred(self._life())
 
     async def _user_reload_raises(self) -> None:
@@ -62,6 +67,19 @@ class LifeTests(Rewriting):
         """It is logged, and the server goes on."""
         return ensureDeferred(self._user_reload_raises())
 
+    async def _stop_raises(self) -> None:
+        self.write(hooks="class Mine(Hooks):\n    def on_stop(self):\n        1 / 0\n")
+        server = self.start()
+        lines: list[str] = []
+        server.parts.element.hooking._log.error = lambda format, **fields: lines.append(format)  # type: ignore[method-assign]
+        await server.stopService()
+        self.assertEqual(1, len(lines))
+        self.assertFalse(server.parts.listeners.bound)
+
+    def test_stop_raises(self) -> Deferred[None]:
+        """It is logged, and the server ends in order."""
+        return ensureDeferred(self._stop_raises())
+
     def test_initialise_raises(self) -> None:
         """The start ends with one line that says what and where, and leaves nothing open."""
         self.write(hooks=REFUSING)
@@ -69,6 +87,29 @@ class LifeTests(Rewriting):
             self.start()
         said = "Mine.on_initialise: RuntimeError: no database at db.example (my_hooks.py, line 5)"
         self.assertEqual(said, str(raised.exception))
+
+    def test_initialise_waits(self) -> None:
+        """So it does where that waits for something: nothing can come before the reactor runs."""
+        text = "class Mine(Hooks):\n    async def on_initialise(self):\n        await Promise()\n"
+        self.write(hooks=f"from oversip_tw.promise import Promise\n{text}")
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        said = "Mine.on_initialise waits for what is not there yet; begin that in on_start"
+        self.assertEqual(said, str(raised.exception))
+
+    def test_no_such_module(self) -> None:
+        """The place that is told is one in the user's code, or none."""
+        self.write(hooks="import no_such_module\n")
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        words = "ModuleNotFoundError: No module named 'no_such_module'"
+        self.assertEqual(f"cannot load my_hooks:Mine: {words} (my_hooks.py, line 2)", str(raised.exception))
+        (self.folder / "my_hooks.py").unlink()
+        with self.assertRaises(StartUpError) as raised:
+            self.start()
+        self.assertEqual(
+            "cannot load my_hooks:Mine: ModuleNotFoundError: No module named 'my_hooks'", str(raised.exception)
+        )
 
     def test_syntax_error(self) -> None:
         """So it does for a file that is no Python."""

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from oversip_tw.service import Server
 from oversip_tw.sip.message import Request
-from tests.service.rewriting import UDP, Party, Rewriting, port
+from tests.service.rewriting import HEAD, UDP, Party, Rewriting, port
 
 ADDING = """
 class Mine(Hooks):
@@ -129,6 +129,41 @@ class EdgeReloadTests(Rewriting):
     def test_nothing_changes(self) -> Deferred[None]:
         """A mistake in hooks, TOML, profiles or the edge is logged with its place; the old set stays, whole."""
         return ensureDeferred(self._nothing_changes())
+
+    async def _half(self) -> None:
+        source = "NAME = %s\nimport my_tables\n" + (ADDING % "").replace("self.name)", "NAME + my_tables.NAME)")
+        tables = self.folder / "my_tables.py"
+        tables.write_text("NAME = 'old'\n")
+        self.edge(self.first)
+        self.write((self.folder / "oversip.toml").read_text().removeprefix(HEAD), source % "'old '")
+        server = self.start()
+        tables.write_text("NAME = 'new'\n")
+        for number, spoilt in enumerate(("1 / 0\n", "Mine.name = 'wrong'\n"), 1):
+            text = source % "'new '" + spoilt
+            (self.folder / "my_hooks.py").write_text(f"from oversip_tw.hooks import *\n{text}")
+            self.assertEqual("error", (await self.hang_up())[0])
+            self.assertEqual("old old", (await self.message(server, number, self.first)).get("X-Name"))
+        (self.folder / "my_hooks.py").write_text(f"from oversip_tw.hooks import *\n{source}" % "'new '")
+        self.assertEqual(DONE, await self.hang_up())
+        self.assertEqual("new new", (await self.message(server, 9, self.first)).get("X-Name"))
+
+    def test_half(self) -> Deferred[None]:
+        """A module that fails at its end leaves nothing of itself; with it, what lies beside it is read again."""
+        return ensureDeferred(self._half())
+
+    async def _awaiting(self) -> None:
+        self.edge(self.first, hooks="old")
+        server = self.start()
+        waiting = "class Mine(Hooks):\n    async def on_initialise(self):\n        await Promise()\n"
+        self.write(hooks=f"from oversip_tw.promise import Promise\n{waiting}")
+        level, line = await self.hang_up()
+        self.assertEqual("error", level)
+        self.assertIn("Mine.on_initialise waits for what is not there yet", line)
+        await self.message(server, 1, self.first)
+
+    def test_awaiting(self) -> Deferred[None]:
+        """What could not be started cannot be reloaded either."""
+        return ensureDeferred(self._awaiting())
 
     async def _waiting(self) -> None:
         self.edge(self.first)

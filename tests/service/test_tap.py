@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.service import Server
@@ -23,6 +25,14 @@ class TapTests(SynchronousTestCase):
     def test_good(self) -> None:
         """A configuration becomes a server that is not started yet."""
         self.assertEqual("oversip", self.made('domains = ["example.org"]').name)
+
+    def test_another_folder(self) -> None:
+        """SIGHUP finds the file again where the process has changed its folder (``twistd --rundir``)."""
+        server = self.made('domains = ["example.org"]')
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+        assert server._reread is not None
+        self.assertEqual(("example.org",), server._reread().domains)
 
     def test_bad(self) -> None:
         """Mistakes end the process, each on a line of its own: what SystemExit says goes to standard error."""
