@@ -46,12 +46,14 @@ class Surroundings:
 class Edge:
     """The decisions that `oversip_tw.logic.EdgeLogic` is made of, each by itself."""
 
-    __slots__ = ("_core", "_service_routes", "contacts", "given", "identities", "settings", "throttle")
+    __slots__ = ("_core", "_service_routes", "contacts", "given", "identities", "ob_above", "settings", "throttle")
 
     def __init__(self, core: Core, settings: Settings, given: Surroundings) -> None:
         self._core = core
         self.given = given
         self.identities = Identities()
+        #: the core looks for `ob` in the Path of our side of it (`Registration.send`)
+        self.ob_above = False
         #: by flow and user: several may share a connection
         self._service_routes: dict[bytes, dict[str, tuple[str, ...]]] = {}
         self.use(settings)
@@ -127,12 +129,13 @@ class Edge:
 
     def register(self, arrival: Arrival, proxy: Proxy, to: Destination | None = None) -> None:
         """Send a REGISTER to the core (or ``to`` another) by ``proxy``, so that its phone is found again through us."""
-        if arrival.client:
-            registration = Registration(self, self._core, arrival)
-            if registration.absorbed():
-                return
-            registration.watch(proxy)
-        proxy.route(arrival, self.core if to is None else to)
+        core = self.core if to is None else to
+        if not arrival.client:
+            proxy.route(arrival, core)
+            return
+        registration = Registration(self, self._core, arrival)
+        if not registration.absorbed():
+            registration.send(proxy, core)
 
     def assert_identity(self, arrival: Arrival) -> None:
         """Tell the core who sends this, if it has accepted the REGISTER of that very user on this connection."""

@@ -9,6 +9,7 @@ from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.next_hops import Destination
 from oversip_tw.proxy.record_route import own_uri
 from oversip_tw.proxy.routing import Proxy
 from oversip_tw.registrar.binding import Binding
@@ -97,19 +98,35 @@ class Registration:
 
     # -- to the core ------------------------------------------------------------------------------------------------
 
-    def watch(self, proxy: Proxy) -> None:
-        """Let ``proxy`` call us."""
+    def send(self, proxy: Proxy, to: Destination) -> None:
+        """Send it by ``proxy``."""
+
+        def refused(response: Response) -> None:
+            if self._wants_ob_above(response):
+                proxy.route(self._arrival, to)
+            else:
+                self._refused(response)
+
         proxy.on_target(self._write)
         proxy.on_success(self._registered)
-        proxy.on_failure(self._refused)
+        proxy.on_failure(refused)
+        proxy.route(self._arrival, to)
+
+    def _wants_ob_above(self, response: Response) -> bool:
+        """RFC 5626 §6 has the registrar look for `ob` in the lowest Path; Kamailio looks in the uppermost, and says 439
+        when it is not there. Then it gets it, from now on."""
+        edge = self._edge
+        first = response.status == 439 and edge.settings.return_by == "path" and not edge.ob_above
+        edge.ob_above = edge.ob_above or first
+        return first
 
     def _write(self, attempt: Attempt) -> None:
         request, flow, edge = attempt.request, self._arrival.flow, self._edge
         if edge.settings.return_by == "path":
             token = self._core.tokens.path(flow.id, self._key)
-            # RFC 5626 §6 has the registrar look for `ob` in the lower one; Kamailio looks in the upper one
-            for uri in (own_uri(flow, token), own_uri(attempt.flow)):
-                request.prepend("Path", uri.replace(";lr>", ";lr;ob>"))
+            request.prepend("Path", own_uri(flow, token).replace(";lr>", ";lr;ob>"))
+            upper = own_uri(attempt.flow)
+            request.prepend("Path", upper.replace(";lr>", ";lr;ob>") if edge.ob_above else upper)
             supported = [option.lower() for option in request.values("Supported")]
             wanted = ["path"]
             if self._single is not None and self._single.has_param("reg-id"):

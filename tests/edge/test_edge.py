@@ -88,11 +88,11 @@ class RegisterTests(Edges):
     """REGISTER and what is written into it."""
 
     def test_path(self) -> None:
-        """Two Path values: our side of the core on top, the phone's flow with its token below; `ob` in both."""
+        """Two Path values: our side of the core on top, the phone's flow with its token and `ob` below."""
         alice = self.world.phone("alice")
         arrived, _ = self.core.receives_register(alice)
         outer, inner = arrived.values("Path")
-        self.assertEqual("<sip:127.0.0.1:5060;transport=udp;lr;ob>", outer)
+        self.assertEqual("<sip:127.0.0.1:5060;transport=udp;lr>", outer)
         self.assertRegex(inner, r"^<sip:ovp[A-Za-z0-9_-]+@127\.0\.0\.1:8080;transport=ws;lr;ob>$")
         self.assertEqual("127.0.0.1:5060", arrived.via.sent_by)
         self.assertEqual(alice.contact, str(arrived.contacts[0].uri))
@@ -108,6 +108,21 @@ class RegisterTests(Edges):
             self.assertEqual(200, answer.status)
             self.assertEqual(["<sip:%%@>", "<tel:1>"], answer.values("Contact")[1:])
             self.assertEqual(1, len(world.element.core.location.by_flow(alice.flow.id)))
+
+    def test_439(self) -> None:
+        """A core that misses `ob` in the upper Path, as Kamailio does with outbound_mode, gets it: at once, and always
+        from then on. The phone hears nothing of it; a second 439 is the core's last word."""
+        alice = self.world.phone("alice")
+        arrived, _ = self.core.receives_register(alice)
+        self.core.answer(arrived, 439)
+        [again] = self.core.requests("REGISTER")
+        self.assertEqual([True, True], [value.endswith(";ob>") for value in again.values("Path")])
+        self.core.accept(again)
+        self.assertEqual([200], alice.statuses())
+        arrived, _ = self.core.receives_register(alice)
+        self.assertEqual([True, True], [value.endswith(";ob>") for value in arrived.values("Path")])
+        self.core.answer(arrived, 439)
+        self.assertEqual([439], alice.statuses())
 
     def test_answer_goes_back_as_it_came(self) -> None:
         """One Via, the phone's Contact, no more of ours."""
