@@ -31,7 +31,7 @@ class Contacts:
     def hide(self, request: Request, key: bytes, sent_by: str, transport: str) -> None:
         """Put ours in the place of the one Contact of a REGISTER; several, or ``*``, stay as they are.
 
-        ``sent_by``, ``transport``: where the core reaches us. Raises SIPError 400 for one that is too long for that.
+        ``sent_by``, ``transport``: where the core reaches us. Raises SIPError 400 for one that is too long to seal.
         """
         values = request.values("Contact")
         if len(values) != 1 or values[0] == "*":

@@ -252,7 +252,7 @@ class Registration:
         if not granted:
             edge.throttle.forget(key)
             return
-        told = min(settings.client_expires, granted)
+        told = min(settings.client_expires, granted, self._asked(single) or granted)
         _set_expires(response, told, single.uri)
         headers = [(name, value) for name in _KEPT for value in response.get_all(name)]
         edge.throttle.remember(key, self._arrival.request.call_id, min(granted / 2, granted - told), headers)

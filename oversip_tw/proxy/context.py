@@ -11,7 +11,7 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
 from oversip_tw.proxy.branch import Branch
 from oversip_tw.proxy.endings import ELSEWHERE
-from oversip_tw.proxy.forwarding import drop_identities
+from oversip_tw.proxy.forwarding import drop_identities, keep_privacy
 from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.watcher import Watcher
@@ -264,5 +264,7 @@ class ResponseContext:
 
     def _forward(self, response: Response) -> None:
         if not self._caller_gone:
+            if not self.arrival.trusted:
+                keep_privacy(response)
             restore(response, self.arrival.original)
             self.core.respond(self.transaction, response, self.request)

@@ -39,9 +39,15 @@ def drop_identities(message: Message) -> None:
             message.remove(name)
 
 
-def wants_privacy(request: Request) -> bool:
-    """The caller's asserted identity is for trusted ears alone (RFC 3325 §9.3)."""
-    return any("id" in privacy.lower().replace(" ", "").split(";") for privacy in request.get_all("Privacy"))
+def wants_privacy(message: Message) -> bool:
+    """The asserted identity of who sends it is for trusted ears alone (RFC 3325 §9.3)."""
+    return any("id" in privacy.lower().replace(" ", "").split(";") for privacy in message.get_all("Privacy"))
+
+
+def keep_privacy(message: Message) -> None:
+    """Take off what is not for the stranger to whom ``message`` goes (RFC 3325 §5)."""
+    if message.has("P-Asserted-Identity") and wants_privacy(message):
+        message.remove("P-Asserted-Identity")
 
 
 def _is_recorded(context: ResponseContext, record_route: str) -> bool:
@@ -81,8 +87,8 @@ class Forwarding:
         forwards = self._max_forwards if forwards is None else max(0, forwards - 1 - way.hops)
         request.max_forwards = min(forwards, self._cap) if self._cap else forwards
         self.put_routes(request, way.path)
-        if request.has("P-Asserted-Identity") and wants_privacy(request) and not context.leads_to_trusted(way, flow):
-            request.remove("P-Asserted-Identity")
+        if request.has("P-Asserted-Identity") and not context.leads_to_trusted(way, flow):
+            keep_privacy(request)
         if not context.in_dialog:
             request.set("Max-Breadth", str(context.breadth_of_a_branch))
         if _is_recorded(context, record_route):

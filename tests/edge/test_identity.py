@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.sip.message import Response
 from tests.edge.behind import EdgeWorld
 from tests.server.world import DOMAIN, Phone
 
+TRUNK = "127.0.0.8"
 CREDENTIALS = 'Digest username="alice", realm="pbx", nonce="n", uri="sip:example.com", response="0"'
 
 
@@ -15,7 +17,7 @@ class IdentityTests(SynchronousTestCase):
     """P-Asserted-Identity of a phone on a WebSocket."""
 
     def setUp(self) -> None:
-        self.world = EdgeWorld()
+        self.world = EdgeWorld(trusted=(TrustedSource((TRUNK,), Role.TRUNK),))
         self.core = self.world.core
 
     def tearDown(self) -> None:
@@ -122,6 +124,18 @@ class IdentityTests(SynchronousTestCase):
         self.world = EdgeWorld(assert_identity=False)
         self.core = self.world.core
         self.assertIsNone(self.asserted(self.world.through("alice")))
+
+    def test_privacy_of_who_answers(self) -> None:
+        """Whom the core names in an answer a phone learns, unless that one wants privacy; a trunk learns it always."""
+        who = ("P-Asserted-Identity", f"<sip:desk@{DOMAIN}>")
+        alice = self.world.through("alice")
+        trunk = Phone(self.world, "trunk", self.world.udp_flow((TRUNK, 5060)))
+        for caller, privacy, told in ((alice, "none", True), (alice, "user;id", False), (trunk, "id", True)):
+            for status in (180, 200):
+                caller.send(caller.build("INVITE", f"sip:desk@{DOMAIN}"))
+                [arrived] = self.core.requests("INVITE")
+                self.core.send(arrived.response(status, to_tag="d", headers=[who, ("Privacy", privacy)]))
+                self.assertEqual(told, caller.take()[-1].has("P-Asserted-Identity"), (caller.user, privacy, status))
 
     def test_privacy_at_the_border(self) -> None:
         """Towards the core the identity goes along whatever the caller wants; from it, only if he wants that."""

@@ -95,6 +95,14 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(1, self.sends(other, call_id="two"))
         self.assertEqual(1, self.sends(alice))
 
+    def test_phone_asks_for_less(self) -> None:
+        """One that wants to come more often, for its NAT, is not told to wait; the core is spared all the same."""
+        alice = self.world.phone("alice")
+        for heard in (1, 0):
+            self.assertEqual(heard, self.sends(alice, expires=30))
+            self.assertEqual("30", self.answer(alice).contacts[0].param("expires"))
+            self.world.clock.advance(20)
+
     def test_core_grants_little(self) -> None:
         """A phone is never told to come back later than the core has kept it."""
         alice = self.world.phone("alice")
