@@ -89,12 +89,13 @@ class Parts:
     websocket: Callable[[Listen, BoundListener], WebSocketFactory]
 
 
-def build(config: Config, reactor: Any, log: Log) -> Parts:
+def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) -> Parts:
     """All parts of the server that ``config`` describes, none of them started. Raises StartUpError.
 
-    ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb.
+    ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb. ``hooks`` stand for those
+    that the configuration names.
     """
-    hooks = _hooks(config)
+    hooks = _hooks(config, hooks)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
     users = store.users if store is not None else KnownUsers()
@@ -160,7 +161,7 @@ def _websocket(
         streams.flows,
         listener,
         reactor,
-        settings.websockets(config, listen),
+        settings.websockets(config, listen, type(element.hooking.hooks) is not Hooks),
         phone_page(settings.page_domain(config)) if listen.page else None,
         element.connecting,
         partial(is_proxy, listen.transport),
@@ -212,19 +213,22 @@ def _client_tls(config: Config) -> dict[str, ClientTls]:
         raise StartUpError(str(error)) from None
 
 
-def _hooks(config: Config) -> Hooks:
+def _hooks(config: Config, given: Hooks | None = None) -> Hooks:
     try:
-        return make_hooks(config)
+        return make_hooks(config) if given is None else _fitting(given, config)
     except HooksError as error:
         raise StartUpError(str(error)) from None
 
 
 def make_hooks(config: Config) -> Hooks:
     """The hooks that ``config`` names. Raises HooksError."""
-    made = load_hooks(config.hooks) if config.hooks else Hooks()
-    if isinstance(made, EdgeLogic) and config.edge is None:
-        raise HooksError(f"{config.hooks} is the logic of an edge: it needs an [edge] section")
-    return made
+    return _fitting(load_hooks(config.hooks) if config.hooks else Hooks(), config)
+
+
+def _fitting(hooks: Hooks, config: Config) -> Hooks:
+    if isinstance(hooks, EdgeLogic) and config.edge is None:
+        raise HooksError(f"{config.hooks or type(hooks).__name__} is the logic of an edge: it needs an [edge] section")
+    return hooks
 
 
 def _store(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> SqliteStore | None:

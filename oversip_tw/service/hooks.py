@@ -30,11 +30,11 @@ def load_hooks(name: str) -> Hooks:
     Raises HooksError.
     """
     module, _, kind = name.partition(":")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.append(here)
     before = set(sys.modules)
     try:
+        here = os.getcwd()
+        if here not in sys.path:
+            sys.path.append(here)
         made = getattr(importlib.import_module(module), kind)()
     except Exception as error:
         raise HooksError(f"cannot load {name}: {said(error)}") from error

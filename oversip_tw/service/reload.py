@@ -56,12 +56,15 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     if wrong:
         raise Refused([str(mistake) for mistake in wrong])
     element = parts.element
+    former = hooks = element.hooking.hooks
     try:
         with modules_anew():
-            hooks = make_hooks(config)
-            hooks.core = element.core
-            hooks.edge = None if element.logic is None else element.logic.edge
-            initialise(hooks)
+            # Where no file names any, a program around us may have brought its own.
+            if old.hooks is not None or config.hooks is not None:
+                hooks = make_hooks(config)
+                hooks.core = element.core
+                hooks.edge = None if element.logic is None else element.logic.edge
+                initialise(hooks)
             towards = client_tls(config)
             parts.listeners.reload()
     except (HooksError, CertificateError) as error:
@@ -73,10 +76,10 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     if element.logic is not None and element.watch is not None and edge is not None:
         element.logic.edge.use(edge)
         element.watch.again()
-    former = element.hooking.hooks
-    element.use_hooks(hooks)
-    element.hooking.tell(former.on_stop)
-    element.hooking.tell(lambda: hooks.on_start(element.core))
+    if hooks is not former:
+        element.use_hooks(hooks)
+        element.hooking.tell(former.on_stop)
+        element.hooking.tell(lambda: hooks.on_start(element.core))
     if parts.store is not None:
         spawn(parts.store.refresh_users(), element.core.unexpected)
     return config, waiting

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from oversip_tw.config import Config
+from oversip_tw.hooks import Hooks
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import settings
 from oversip_tw.service.admin import open_admin
@@ -44,22 +46,28 @@ class Server(Service):
         reactor: Any,
         announce: Callable[[], None] | None = None,
         reread: Callable[[], Config] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         """``announce`` is called once every listener is open; by default it writes "ready" to standard error.
-        ``reread`` reads the configuration again, for SIGHUP; None: it came from no file."""
-        self._config = config
-        self._reread = reread
+        ``reread`` reads the configuration again, for SIGHUP; None: it came from no file. ``hooks`` stand for those
+        that the configuration names; SIGHUP leaves them as they are."""
+        self._hooks = hooks
+        self._config = self._with_hooks(config)
+        self._reread = None if reread is None else lambda: self._with_hooks(reread())
         self._reactor = reactor
         self._announce = announce or _say_ready
         self._undo_signals: list[Callable[[], None]] = []
         self._hurry = False
         self._admin: Any = None
 
+    def _with_hooks(self, config: Config) -> Config:
+        return config if self._hooks is None else attrs.evolve(config, hooks=None)
+
     def startService(self) -> None:
         """Open everything, or raise StartUpError with nothing left open. Blocks while the store is read."""
         open_more_files()
         log = SafeLog("oversip", self._config.log.level)
-        self.parts = parts = build(self._config, self._reactor, log)
+        self.parts = parts = build(self._config, self._reactor, log, self._hooks)
         self._watchdog = Watchdog(self._reactor, log)
         try:
             parts.from_thread.wait(parts.location.load())

@@ -79,8 +79,8 @@ def streams(config: Config) -> StreamSettings:
     )
 
 
-def websockets(config: Config, listen: Listen) -> websocket.Settings:
-    """What one WebSocket listener accepts."""
+def websockets(config: Config, listen: Listen, hooks: bool = False) -> websocket.Settings:
+    """What one WebSocket listener accepts. ``hooks``: there are some, which may look at handshakes later."""
     limits, timers = config.limits, config.timers
     origins = listen.origins if listen.origins is not None else SAME_ORIGIN if listen.page else ()
     return websocket.Settings(
@@ -98,7 +98,7 @@ def websockets(config: Config, listen: Listen) -> websocket.Settings:
         pong_timeout=timers.pong,
         write_queue=limits.write_queue,
         write_timeout=limits.write_stall,
-        keep_handshake=config.hooks is not None,
+        keep_handshake=hooks,
     )
 
 

@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial import unittest
 
 from oversip_tw import config
+from oversip_tw.hooks import Hooks
 from oversip_tw.service import Server
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.parser import parse
@@ -78,8 +79,8 @@ class Rewriting(unittest.TestCase):
     def read(self) -> config.Config:
         return config.load(self.folder / "oversip.toml")
 
-    def start(self) -> Server:
-        server = Server(self.read(), reactor, lambda: None, self.read)
+    def start(self, hooks: Hooks | None = None) -> Server:
+        server = Server(self.read(), reactor, lambda: None, self.read, hooks)
         server.startService()
         self.addCleanup(lambda: server.stopService() if server.running else None)
         object.__setattr__(server.parts, "log", self.log)

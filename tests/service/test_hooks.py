@@ -6,6 +6,7 @@ import signal
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from oversip_tw.hooks import Hooks
 from oversip_tw.service import Server, StartUpError
 from tests.service.rewriting import UDP, Rewriting
 
@@ -53,6 +54,31 @@ class LifeTests(Rewriting):
     def test_life(self) -> Deferred[None]:
         """Each is called once, in this order; `core` is there from the first on. The end waits for the last."""
         return ensureDeferred(self._life())
+
+    async def _handed_over(self) -> None:
+        self.write(f'hooks = "no_such_module:Hooks"\n{UDP}')
+        said = []
+
+        class Mine(Hooks):
+            def on_initialise(self) -> None:
+                said.append("initialise")
+
+            def on_start(self, core: object) -> None:
+                said.append("start")
+
+            def on_stop(self) -> None:
+                said.append("stop")
+
+        mine = Mine()
+        server = self.start(mine)
+        self.assertEqual("info", (await self.hang_up())[0])
+        self.assertIs(mine, server.parts.element.hooking.hooks)
+        await server.stopService()
+        self.assertEqual(["initialise", "start", "stop"], said)
+
+    def test_handed_over(self) -> Deferred[None]:
+        """A program around the server hands over an object; it is used as the class would be, and outlives SIGHUP."""
+        return ensureDeferred(self._handed_over())
 
     async def _user_reload_raises(self) -> None:
         self.write(hooks="class Mine(Hooks):\n    def on_user_reload(self):\n        1 / 0\n")

@@ -125,7 +125,7 @@ class LimitsTest(SynchronousTestCase):
         first.drop()
         Client(connections=limits).open()
 
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.integers(1, 60), max_size=20))
     def test_any_split(self, cuts: list[int]) -> None:
         """The head, and a frame behind it, may arrive cut anywhere."""
@@ -137,7 +137,7 @@ class LimitsTest(SynchronousTestCase):
         self.assertTrue(client.read().startswith(b"HTTP/1.1 101 "))
         self.assertEqual(client.receiver.data, [b"hello"])
 
-    @settings(max_examples=100)
+    @settings(max_examples=100, deadline=None)
     @given(st.binary(max_size=300))
     def test_junk(self, junk: bytes) -> None:
         """Whatever a stranger writes: an HTTP error, or silence until the deadline; never a logged exception."""
