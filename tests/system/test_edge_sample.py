@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from .case import SystemCase
+from urllib.parse import urlsplit
+
 from .certificates import authority
-from .edge import EdgeServer
+from .edge import EdgeCase, EdgeServer, World
 from .kamailio import KamailioCore
+from .page_server import page_url
+from .phone import JSSIP, SIPJS
 from .server import ROOT
 
 
@@ -15,6 +18,7 @@ class SampleServer(EdgeServer):
     def _toml(self, extra: str, top: str, log_messages: bool) -> str:
         chain, key = authority().issue("localhost", "127.0.0.1")
         text = (ROOT / "etc" / "edge-kamailio.toml").read_text()
+        page = urlsplit(page_url())
         for shown, here in (
             ("sip:pbx.example.net", self.core),
             ('address = "0.0.0.0"', f'address = "{self.address}"'),
@@ -23,7 +27,7 @@ class SampleServer(EdgeServer):
             ("port = 8443", f"port = {self.wss_port}"),
             ("/etc/letsencrypt/live/edge.example.net/fullchain.pem", str(chain)),
             ("/etc/letsencrypt/live/edge.example.net/privkey.pem", str(key)),
-            ('origins = ["https://phone.example.net"]', 'origins = ["*"]'),
+            ("https://phone.example.net", f"{page.scheme}://{page.netloc}"),
         ):
             assert shown in text, shown
             text = text.replace(shown, here)
@@ -34,19 +38,24 @@ class SampleServer(EdgeServer):
         super().__init__([core.uri], give=core.user)
 
 
-class Sample(SystemCase):
-    """Two browsers."""
+class Sample(EdgeCase):
+    """What somebody gets who follows the how-to."""
 
     def setUp(self) -> None:
-        core = KamailioCore(users=2)
-        self.addCleanup(core.stop)
-        server = SampleServer(core)
-        self.addCleanup(server.stop)
-        self.use(server)
+        """Kamailio, and the edge before it."""
+        core = KamailioCore(users=6)
+        self.own(World(core, edge=SampleServer(core)))
 
-    def test_call(self) -> None:
-        """They register through it, one calls the other, hangs up."""
-        alice, bob = self.phone(), self.phone()
-        out, at = self.established(alice, bob)
-        self.media_flows(alice, out, bob, at)
-        self.hung_up(alice, out, bob, at)
+    def test_calls(self) -> None:
+        """Browsers and phones register, call each other and a phone behind Kamailio, and hang up."""
+        one, other, behind, before = self.phone(JSSIP), self.phone(SIPJS), self.baresip_behind(), self.baresip_before()
+        out, at = self.established(one, other)
+        self.media_flows(one, out, other, at)
+        self.hung_up(other, at, one, out)
+        for phone in (behind, before):
+            out = one.call(phone.user.uri)
+            phone.until("CALL_INCOMING")
+            phone.command("accept")
+            one.until_call("established", out)
+            phone.command("hangup")
+            one.until_call("ended", out)
