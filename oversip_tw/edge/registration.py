@@ -137,8 +137,10 @@ class Registration:
         else:
             listener = attempt.flow.listener
             edge.contacts.hide(request, self._key, listener.sent_by, listener.transport)
-        if edge.throttle.on and self._single is not None and self._asked(self._single) > 0:
-            _set_expires(request, edge.settings.core_expires)
+        asked = 0 if self._single is None else self._asked(self._single)
+        if edge.throttle.on and asked > 0:
+            # a phone that asks for more may have been told so by the core (423)
+            _set_expires(request, max(edge.settings.core_expires, asked))
 
     # -- from the core ----------------------------------------------------------------------------------------------
 

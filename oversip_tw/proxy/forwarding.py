@@ -18,13 +18,16 @@ from oversip_tw.sip.via import Via
 if TYPE_CHECKING:
     from oversip_tw.proxy.context import ResponseContext
 
-#: what only a trusted hop may say of a caller (RFC 3325 §6, RFC 7315 §4, RFC 8224); Privacy is the caller's own wish
+#: what only a trusted hop may say of a caller (RFC 3325 §6, RFC 5502, RFC 6050, RFC 7315 §4, RFC 8224); Privacy is the
+#: caller's own wish
 IDENTITY_HEADERS = (
     "P-Asserted-Identity",
     "P-Preferred-Identity",
     "Remote-Party-ID",
     "P-Charging-Vector",
     "P-Charging-Function-Addresses",
+    "P-Served-User",
+    "P-Asserted-Service",
     "Identity",
 )
 

@@ -45,6 +45,13 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual("60", answer.contacts[0].param("expires"))
         self.assertEqual(alice.contact, str(answer.contacts[0].uri))
 
+    def test_423(self) -> None:
+        """A core that wants more than that is given what its 423 made the phone ask for."""
+        alice = self.world.phone("alice")
+        self.sends(alice, expires=7200)
+        self.assertEqual("7200", self.last.contacts[0].param("expires"))
+        self.assertEqual("60", self.answer(alice).contacts[0].param("expires"))
+
     def test_absorbed(self) -> None:
         """Refreshes end here for half an hour, with the answer of the core; then one goes through."""
         alice = self.world.phone("alice")
