@@ -322,7 +322,7 @@ class Branch:
         if self.flow is not None and self.flow.failure == "tls":
             return endings.WRONG_PEER
         if self._target is not None:
-            self.context.core.health.down(self._target, self.profile.down_for, reason)
+            self.context.core.found_dead(self._target, self.profile.down_for, reason)
         return endings.CORE_NOT_CONNECTED if self.way.configured else endings.NOT_CONNECTED
 
     # -- ending -----------------------------------------------------------------------------------------------------

@@ -213,6 +213,23 @@ class Core:
             if isinstance(user, ResponseContext):
                 user.give_up()
 
+    def found_dead(self, target: Target, seconds: float, why: str) -> None:
+        """``target`` cannot be reached: it is passed over for ``seconds`` (0: it is not)."""
+        if seconds and not self.health.is_down(target):
+            self.health.down(target, seconds, why)
+            self.say_dead(target, seconds, why)
+
+    def say_dead(self, target: Target, seconds: float, why: str) -> None:
+        """One line of log for a target that is passed over from now on."""
+        self.log.warn(
+            "{transport} {address} port {port} is passed over for {seconds:g} s: {why}",
+            transport=target.transport,
+            address=target.address,
+            port=target.port,
+            seconds=seconds,
+            why=why,
+        )
+
     def unexpected(self, error: BaseException) -> None:
         """A defect of ours or of user code: one line, and everybody else goes on."""
         self.log.error("unexpected: {error!r} at {trail}", error=error, trail=trail(error))

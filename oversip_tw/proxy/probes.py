@@ -31,7 +31,12 @@ class Probes:
     def suspect(self, target: Target, down_for: float) -> None:
         """A request to ``target`` has got no sign of life: find out whether nobody else would, and remember that."""
         if down_for and self._core.health.silent(target):
-            self.ask(target, lambda alive: self._core.health.probed(target, alive, down_for))
+            self.ask(target, lambda alive: self._found(target, alive, down_for))
+
+    def _found(self, target: Target, alive: bool, down_for: float) -> None:
+        self._core.health.probed(target, alive, down_for)
+        if not alive:
+            self._core.say_dead(target, down_for, "no answer to OPTIONS")
 
     def ask(self, target: Target, tell: Callable[[bool], None]) -> None:
         """Send an OPTIONS to ``target``; ``tell`` hears whether any answer came."""

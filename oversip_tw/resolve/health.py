@@ -3,7 +3,8 @@
 A target is marked down by what says something about *it*: a connection that cannot be made, an ICMP error, an OPTIONS
 probe without answer. A request without answer is none of these: one user's odd request, which the core drops on
 purpose, must not black out the core for everybody else. It raises a suspicion (`Health.silent`), and the suspicion
-asks for a probe. Whatever answers, with any status, is alive.
+asks for a probe; as long as that is on its way, other targets are tried first. Whatever answers, with any status, is
+alive.
 
 `Health.refuse` is another thing: somebody wants a target to be passed over, with an answer of their own.
 """
@@ -38,7 +39,7 @@ class Health:
     """Targets by transport, address and port. ``seconds`` is a monotonic clock. Of more than ``most`` marks the oldest
     ones are forgotten: such a target is then tried again."""
 
-    __slots__ = ("_down", "_most", "_probing", "_seconds", "_sweep_at")
+    __slots__ = ("_down", "_most", "_probing", "_seconds", "_suspected", "_sweep_at")
 
     def __init__(self, seconds: Callable[[], float], most: int = 10_000) -> None:
         self._seconds = seconds
@@ -46,6 +47,8 @@ class Health:
         self._down: dict[Key, _Mark] = {}
         #: until when no probe may be started
         self._probing: dict[Key, float] = {}
+        #: those to which one is on its way
+        self._suspected: set[Key] = set()
         self._sweep_at = 0.0
 
     def down(self, target: Target, seconds: float, why: str = "") -> None:
@@ -76,10 +79,12 @@ class Health:
         return self._mark(target) is not None
 
     def usable(self, targets: Sequence[Target]) -> Sequence[Target]:
-        """Those of ``targets`` that are not down, in their order."""
-        if not self._down:
-            return targets
-        return [target for target in targets if self._mark(target) is None]
+        """Those of ``targets`` that are not down, in their order; suspected ones behind the others."""
+        if self._down:
+            targets = [target for target in targets if self._mark(target) is None]
+        if self._suspected:
+            return sorted(targets, key=lambda target: _key(target) in self._suspected)
+        return targets
 
     def reason(self, target: Target) -> str:
         """Why it is down; "" if it is not, or nobody said why."""
@@ -113,10 +118,12 @@ class Health:
         if len(self._probing) >= self._most:
             return False
         self._probing[key] = now + PROBE_LONGEST
+        self._suspected.add(key)
         return True
 
     def probed(self, target: Target, alive: bool, seconds: float) -> None:
         """The probe ended. ``seconds``: how long to pass the target over if it is not ``alive``."""
+        self._suspected.discard(_key(target))
         if alive:
             self._probing[_key(target)] = self._seconds() + PROBE_PAUSE
             self.up(target)
@@ -145,6 +152,7 @@ class Health:
             self._sweep_at = now + _SWEEP
             self._down = {key: mark for key, mark in self._down.items() if mark.until > now}
             self._probing = {key: until for key, until in self._probing.items() if until > now}
+            self._suspected &= self._probing.keys()
 
 
 def _key(target: Target) -> Key:

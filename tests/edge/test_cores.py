@@ -190,6 +190,26 @@ class TwoCoresTests(Cores):
             self.world.clock.pump([0.1] * 41)
             self.arrives_at_the_second(method)
 
+    def test_suspected(self) -> None:
+        """While nobody knows whether the first is dead, the second is asked first: nobody else waits four seconds."""
+        self.calls()
+        self.world.clock.pump([0.1] * 41)
+        self.arrives_at_the_second()
+        self.calls("MESSAGE")
+        self.arrives_at_the_second("MESSAGE")
+        self.assertEqual(1, self.alive(self.core, True))
+        self.core.take()
+        self.calls("MESSAGE")
+        self.assertEqual(1, len(self.core.requests("MESSAGE")))
+
+    def test_said_once(self) -> None:
+        """One line of log when it is found dead, however many find out."""
+        for _ in range(2):
+            self.calls()
+        self.refuse(self.core)
+        said = [text for level, text in self.world.log.lines if level == "warn"]
+        self.assertEqual(["udp 127.0.0.2 port 5080 is passed over for 30 s: unreachable"], said)
+
     def test_both_down(self) -> None:
         """503 with Retry-After."""
         self.calls()
