@@ -16,8 +16,10 @@ from oversip_tw.promise import spawn
 #: modules of the user's own that were read for hooks; one list for the process, as `sys.modules` is
 _read: set[str] = set()
 
+#: where Python's own modules lie: to read one of those again would break whoever uses it
+_PYTHON = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
 #: where packages lie that pip or the system has installed: what lies beside the hooks there belongs to others
-_INSTALLED = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+_INSTALLED = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
 
 
 class HooksError(Exception):
@@ -72,7 +74,9 @@ def _of_the_user(module: str, new: set[str]) -> set[str]:
     if top == "oversip_tw":
         return set()
     home = _home(top)
-    alone = home is None or home in _INSTALLED or os.path.basename(home) in ("site-packages", "dist-packages")
+    if home is None or home in _PYTHON:
+        return set()
+    alone = home in _INSTALLED or os.path.basename(home) in ("site-packages", "dist-packages")
     found = {module} if module in sys.modules else set()
     for name in new:
         other = name.partition(".")[0]

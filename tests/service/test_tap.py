@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.service import Server
-from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.service.hooks import HooksError, load_hooks, modules_anew
 from oversip_tw.tap import Options, makeService
 
 
@@ -44,6 +45,13 @@ class TapTests(SynchronousTestCase):
 
 
 class LoadHooksTests(SynchronousTestCase):
+    def test_python_s_own_modules(self) -> None:
+        """A class of the library is no hooks, and its module is not read again with those of the user."""
+        self.assertRaises(HooksError, load_hooks, "collections:OrderedDict")
+        before = sys.modules["collections"]
+        with modules_anew():
+            self.assertIs(before, sys.modules.get("collections"))
+
     def test_many_lines(self) -> None:
         """What a module says while it is loaded is told in one line."""
         with open("hooks_that_fail.py", "w", encoding="utf-8") as file:

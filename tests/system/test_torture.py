@@ -26,7 +26,7 @@ PERMISSIVE: dict[str, int | set[int]] = {
     "dblreq": 200,
     "semiuri": 404,
     "transports": FORWARDED,
-    "mpart01": 503,  # its Route names 127.0.0.1:5080, where nobody listens
+    "mpart01": 500,  # its Route names 127.0.0.1:5080, where nobody listens
     "unreason": DROPPED,
     "noreason": DROPPED,
     "badinv01": 400,
