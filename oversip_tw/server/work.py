@@ -33,12 +33,11 @@ class Work:
     def serve(self) -> ServerTransaction:
         """Begin the server transaction (an INVITE is answered 100). Raises SIPError 503 when there are too many."""
         arrival = self.arrival
-        transaction = self._core.transactions.serve(arrival.request, arrival.flow, arrival.client, self)
-        self.transaction = arrival.transaction = transaction
         core, flow = self._core, arrival.flow
-        if core.settings.edge and arrival.client and not flow.reliable and not core.location.by_flow(flow.id):
-            # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
-            transaction.quiet = True
+        # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
+        quiet = core.settings.edge and arrival.client and not flow.reliable and not core.location.by_flow(flow.id)
+        transaction = core.transactions.serve(arrival.request, flow, arrival.client, self, quiet)
+        self.transaction = arrival.transaction = transaction
         return transaction
 
     def refuse(self, error: SIPError) -> None:

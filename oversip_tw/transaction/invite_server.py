@@ -27,6 +27,9 @@ class State(Enum):
 
 PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = State
 
+#: seconds that §17.2.1 leaves for something better than a 100
+TRYING_AFTER = 0.2
+
 
 class InviteServerTransaction(ServerTransaction):
     """Answers an INVITE: 100 at once, repeats what was said last, waits for the ACK to a refusal."""
@@ -42,18 +45,33 @@ class InviteServerTransaction(ServerTransaction):
         self._last = request.response(100).to_bytes()
         #: of Timer G
         self._interval = 0.0
+        #: G, and before it the wait for the 100
         self._timer_g: Timer | None = None
         #: H in Completed, I in Confirmed, L in Accepted
         self._timer_h: Timer | None = None
         self._was_cancelled = False
 
     def start(self) -> None:
-        """Send the 100 (§17.2.1 allows 200 ms; at once needs no timer)."""
+        """Send the 100: at once, which needs no timer, or after the 200 ms that §17.2.1 allows."""
+        if self.quiet:
+            self._timer_g = self.table.wheel.after(TRYING_AFTER, self._say_trying)
+        else:
+            self._send(self._last)
+
+    def _say_trying(self) -> None:
+        self._speak()
         self._send(self._last)
+
+    def _speak(self) -> None:
+        """Something provisional is said: whoever hears it asks no more, and we have to see that the end arrives."""
+        self.quiet = False
+        self._stop_timers()
 
     def received(self) -> None:
         """The INVITE came again: say again what was said last. After a 2xx the user agent core repeats, not we."""
-        if self.state is PROCEEDING or self.state is COMPLETED:
+        if self.state is PROCEEDING:
+            self._say_trying()
+        elif self.state is COMPLETED:
             self._send(self._last)
 
     def acknowledged(self) -> bool:
@@ -81,24 +99,29 @@ class InviteServerTransaction(ServerTransaction):
         if self.state is PROCEEDING:
             self._last = data = response.to_bytes()
             if status >= 300:
-                self._refuse()
+                self._refuse(status)
             elif status >= 200:
                 self._accept()
+            else:
+                self._speak()
             self._send(data)
         elif self.state is ACCEPTED and 200 <= status < 300:
             self._send(response.to_bytes())
 
     def _accept(self) -> None:
+        self._stop_timers()
         self.final_sent = True
         self.state = ACCEPTED
         self._timer_h = self.table.wheel.after(self.timers.l, self.terminate)
 
-    def _refuse(self) -> None:
+    def _refuse(self, status: int) -> None:
+        self._stop_timers()
         self.final_sent = True
         self.state = COMPLETED
         after = self.table.wheel.after
         self._timer_h = after(self.timers.h, self._timer_h_fired)
-        if not self.flow.reliable and not self.quiet:
+        # a 6xx is somebody's own word, which no stranger gets by asking
+        if not self.flow.reliable and (status >= 600 or not self.quiet):
             self._interval = self.timers.t1
             self._timer_g = after(self._interval, self._timer_g_fired)
 

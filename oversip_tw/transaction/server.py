@@ -31,8 +31,8 @@ class ServerTransaction:
         #: it is the flow of a client, which is never dialled; False: of a hop, to which answers reconnect
         self.client_flow = client_flow
         self.user = user
-        #: nobody knows whether the source address is the sender's own: a refusal is repeated only when asked for
-        #: (RFC 3261 §26.3.2.4)
+        #: nobody knows whether the source address is the sender's own, and nothing provisional was said to it: it will
+        #: ask again, and a refusal is repeated only then (RFC 3261 §26.3.2.4). Of INVITE alone
         self.quiet = False
         #: a final response was handed in, or there will be none
         self.final_sent = False

@@ -112,8 +112,11 @@ class Transactions:
         self.absorbed += absorbed
         return absorbed
 
-    def serve(self, request: Request, flow: Flow, client_flow: bool, user: ServerUser) -> ServerTransaction:
-        """Begin to answer ``request``, which `absorb` did not know; an INVITE is answered 100 at once.
+    def serve(
+        self, request: Request, flow: Flow, client_flow: bool, user: ServerUser, quiet: bool = False
+    ) -> ServerTransaction:
+        """Begin to answer ``request``, which `absorb` did not know; an INVITE is answered 100, at once or (``quiet``)
+        when it is not refused soon.
 
         Raises SIPError (503) at the limit; requests within a dialog pass up to twice that (K1). Raises ValueError if
         it is being served: after an ``await``, ask `absorb` again.
@@ -133,6 +136,7 @@ class Transactions:
             raise ValueError("this request is being served")
         if client_flow and flow.reliable:
             _put(self._on_flow, flow, transaction)
+        transaction.quiet = quiet
         transaction.start()
         return transaction
 

@@ -105,7 +105,9 @@ class Element:
         serve: Callable[[ServerTransaction], None] = lambda transaction: None,
         client_flow: bool = False,
         timers: Timers | None = None,
+        quiet: bool = False,
     ) -> None:
+        self.quiet = quiet
         self.clock = clock
         self.wheel = TimerWheel(clock)
         self.transactions = Transactions(self.wheel, timers)
@@ -128,7 +130,7 @@ class Element:
             elif message.method == "CANCEL":
                 flow.send(message.response(481, to_tag="x").to_bytes())
             else:
-                transaction = self.transactions.serve(message, flow, self.client_flow, self.user)
+                transaction = self.transactions.serve(message, flow, self.client_flow, self.user, self.quiet)
                 self.served.append(transaction)
                 self.serve(transaction)
 

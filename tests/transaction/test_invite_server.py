@@ -13,10 +13,11 @@ from tests.transaction.parties import SLOT, Element, request, said
 class InviteServerTests(SynchronousTestCase):
     transport = "udp"
     client_flow = True
+    quiet = False
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.element = Element(self.clock, client_flow=self.client_flow)
+        self.element = Element(self.clock, client_flow=self.client_flow, quiet=self.quiet)
         self.flow = MemoryFlow(self.transport, receiver=self.element)
         self.invite = request()
         self.receive(self.invite)
@@ -38,6 +39,60 @@ class InviteServerTests(SynchronousTestCase):
         self.assertEqual(self.element.transactions.count, 0)
         self.assertEqual(self.element.wheel.count, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Quiet(InviteServerTests):
+    """Of a source that nobody has proven."""
+
+    quiet = True
+
+    def test_f2_refused_soon(self) -> None:
+        """F2: no 100, and the refusal once; again only for a repeated INVITE, which comes since nothing was said."""
+        self.respond(403)
+        self.clock.pump([0.5] * 20)
+        self.assertEqual(self.said(), ["403"])
+        self.receive(self.invite)
+        self.assertEqual(self.said(), ["403"])
+        self.clock.pump([1] * 40)
+        self.assert_gone()
+
+    def test_refused_late(self) -> None:
+        """After 200 ms the 100: the INVITE is not repeated any more, so the refusal is, until its ACK."""
+        self.clock.advance(0.1)
+        self.assertEqual(self.said(), [])
+        self.clock.advance(0.2)
+        self.assertEqual(self.said(), ["100"])
+        self.respond(403)
+        self.clock.pump([0.1] * 7)
+        self.assertEqual(self.said(), ["403", "403"])
+
+    def test_rang(self) -> None:
+        """The same after a 180, or for a repeated INVITE; no 100 comes after it."""
+        self.respond(180)
+        self.clock.pump([0.1] * 5)
+        self.assertEqual(self.said(), ["180"])
+        self.respond(486)
+        self.clock.pump([0.1] * 7)
+        self.assertEqual(self.said(), ["486", "486"])
+
+    def test_repeated_at_once(self) -> None:
+        """An INVITE that comes again before anything was said is answered 100."""
+        self.receive(self.invite)
+        self.clock.pump([0.1] * 5)
+        self.assertEqual(self.said(), ["100"])
+
+    def test_declined(self) -> None:
+        """A 6xx is repeated."""
+        self.respond(603)
+        self.clock.pump([0.1] * 7)
+        self.assertEqual(self.said(), ["603", "603"])
+
+    def test_accepted_soon(self) -> None:
+        """No 100 after a 2xx, and no timer but L."""
+        self.respond(200)
+        self.clock.pump([0.1] * 5)
+        self.assertEqual(self.said(), ["200"])
+        self.assertEqual(self.element.wheel.count, 1)
 
 
 class Udp(InviteServerTests):
@@ -106,17 +161,6 @@ class Udp(InviteServerTests):
         self.clock.advance(0.1 + SLOT)
         self.assert_gone()
         self.assertEqual((self.said(), self.element.user.told, self.element.acks), ([], [], []))
-
-    def test_f2_refused_quietly(self) -> None:
-        """F2: a source that nobody has proven gets a refusal once, and again only for a repeated INVITE."""
-        self.transaction.quiet = True
-        self.respond(403)
-        self.clock.pump([0.5] * 20)
-        self.assertEqual(self.said(), ["100", "403"])
-        self.receive(self.invite)
-        self.assertEqual(self.said(), ["403"])
-        self.clock.pump([1] * 40)
-        self.assert_gone()
 
     def test_repeated_invite_after_refusal(self) -> None:
         """A repeated INVITE gets the refusal again, and no other one takes its place."""
