@@ -313,11 +313,8 @@ class FinalAnswerTests(Calling):
         self.assertEqual([], self.caller.take())
 
     def test_23_603_over_udp(self) -> None:
-        """It is repeated after 0.5, 1.5, ... s until the ACK comes, which goes no further than here.
-
-        So for phones that have registered; a UDP source that nobody knows is told once, and again when it asks again.
-        """
-        caller = self.world.through("bob", "udp")
+        """It is repeated after 0.5, 1.5, ... s until the ACK comes, which goes no further than here."""
+        caller = self.world.phone("bob", "udp")
         invite, arrived = self.call(caller)
         caller.take()
         self.core.answer(arrived, 603)
