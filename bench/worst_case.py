@@ -33,8 +33,8 @@ PASSING = (8_100, 16_300)
 #: without these most inputs would be refused by their size: what is measured is the reading
 UNLIMITED = Limits(*(1 << 20,) * 8)
 TRIES = 5
-#: measured so many times more before an input is called too slow or too steep
-AGAIN = 6
+#: measured so many times before an input is called too slow or too steep
+AGAIN = 7
 
 #: what is repeated; each where it hurts most
 PIECES = (
@@ -136,13 +136,14 @@ def main() -> int:
     free: list[tuple[float, float, str]] = []
 
     def note(table: list[tuple[float, float, str]], what: str, calls: list[Callable[[], object]]) -> None:
-        small, big = map(cost, calls)
+        least, growth = 1e9, 1e9
         for _ in range(AGAIN):
-            if big <= (MOST if table is real else max(WORTH, GROWTH * small)):
+            small, big = map(cost, calls)
+            # a neighbour's load lengthens now the one and now the other; what is really steep is so each time
+            least, growth = min(least, big), min(growth, big / max(small, 1e-9))
+            if least <= (MOST if table is real else WORTH) or (table is free and growth <= GROWTH):
                 break
-            # a neighbour's load lengthens now the one and now the other; what is really steep stays so
-            small, big = (min(before, cost(call)) for before, call in zip((small, big), calls, strict=True))
-        table.append((big, big / max(small, 1e-9), what))
+        table.append((least, growth, what))
 
     for piece in PIECES:
         for place in PLACES:
