@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from oversip_tw.edge.contacts import with_uri
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.credentials import Credentials
 from oversip_tw.sip.errors import ParseError
@@ -81,6 +82,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "readable Via": readable_via,
     "list": split_list,
     "Credentials": Credentials.parse,
+    "Contact of an edge": lambda text: with_uri(text, "", "sip:a@h"),
 }
 _BEFORE = {"Uri": "sip:", "NameAddr": "<sip:a@h>", "Via": "SIP/2.0/UDP h", "Credentials": "Digest "}
 

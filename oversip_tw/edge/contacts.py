@@ -17,8 +17,9 @@ from oversip_tw.sip.uri import Uri
 #: the parameter that OverSIP used
 PARAM = "ov-ob"
 
-#: groups: what stands before the brackets of a URI, and behind them. A parameter may have brackets too.
-_URI_IN_BRACKETS = re.compile(r"""(\s*(?:"(?:[^"\\]|\\.)*"|[^"<;]*)\s*<)[^<>]*(>.*)""", re.DOTALL)
+#: groups: what stands before the brackets of a URI, and behind them. A parameter may have brackets too. No blank has
+#: two rules that could take it, or a Contact of blanks would take quadratic time.
+_URI_IN_BRACKETS = re.compile(r"""((?:"(?:[^"\\]|\\.)*"\s*|[^"<;]*)<)[^<>]*(>.*)""", re.DOTALL)
 
 
 class Contacts:
@@ -49,7 +50,7 @@ class Contacts:
         else:
             others = [param for param in uri.params if param[0] != PARAM]
             ours = uri.replace(params=(*others, (PARAM, token))).text
-        request.set("Contact", _with_uri(values[0], uri.text, ours))
+        request.set("Contact", with_uri(values[0], uri.text, ours))
 
     def sealed_in(self, uri: Uri) -> Sealed | None:
         """What the token in ``uri`` says, in its user part or parameter, under whatever host; None: there is none."""
@@ -73,7 +74,7 @@ class Contacts:
     def _shown(self, value: str) -> str:
         address = readable(value)
         sealed = address and self.sealed_in(address.uri)
-        return _with_uri(value, address.uri.text, sealed.contact) if address and sealed else value
+        return with_uri(value, address.uri.text, sealed.contact) if address and sealed else value
 
 
 def readable(value: str) -> NameAddr | None:
@@ -84,7 +85,7 @@ def readable(value: str) -> NameAddr | None:
         return None
 
 
-def _with_uri(value: str, old: str, new: str) -> str:
+def with_uri(value: str, old: str, new: str) -> str:
     """``value`` with another URI, in brackets, and all else as it was."""
     found = _URI_IN_BRACKETS.fullmatch(value)
     return f"<{new}>{value[len(old) :]}" if found is None else f"{found[1]}{new}{found[2]}"

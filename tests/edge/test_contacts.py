@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.message import Request
+from oversip_tw.sip.parser import parse
 from tests.edge.behind import EdgeWorld
 from tests.server.world import DOMAIN, Phone
 
@@ -111,6 +112,18 @@ class ParamTests(ContactCase):
             ("Contact", f"<sip:someone@10.0.0.1:5070;x=y;ov-ob={token};transport=ws>;expires=500")]))  # fmt: skip
         [answer] = alice.take()
         self.assertEqual(f"<{alice.contact}>;expires=500", answer.get("Contact"))
+
+    def test_p11_blanks(self) -> None:
+        """P11: a Contact with thousands of blanks, in brackets or without, with a name or without, as any other."""
+        blanks = " " * 3000
+        for written in ("sip:a@b.invalid{};expires=60", "{}<sip:a@b.invalid>", 'A{}B <sip:a@b.invalid>;x="<y>"',
+                        '"A"{}<sip:a@b.invalid>'):  # fmt: skip
+            alice = self.world.phone("alice")
+            alice.send(alice.build("REGISTER", f"sip:{DOMAIN}", To=f"<{alice.aor}>", Contact=written.format(blanks)))
+            [flow] = self.world.dialled.values()  # too long for UDP
+            [arrived] = [parse(data) for data in flow.take()]
+            assert isinstance(arrived, Request)
+            self.assertTrue(arrived.contacts[0].uri.has_param("ov-ob"), written)
 
     def test_several_and_star_pass(self) -> None:
         """Two Contacts, and *, go as they are."""
