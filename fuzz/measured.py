@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from fuzz.targets import Target
+from fuzz.targets import Target, readings
 
-#: seconds of CPU that no input may take (figure 2)
+#: seconds of CPU that the reading of no input may take (figure 2)
 SLOW = 0.05
 #: different failures of one target that are worth a report
 _MOST_FOUND = 10
@@ -53,6 +53,7 @@ class Measured:
     def __init__(self, target: Target, place: Path, over: Callable[[], bool], ended: Callable[[], None]) -> None:
         self.result = Result()
         self._target = target
+        self._readings = readings(target)
         self._place = place
         self._over = over
         self._ended = ended
@@ -74,7 +75,7 @@ class Measured:
             outcome = self._target.run(data)
         except Exception as error:
             outcome = self._escaped(data, error)
-        spent = time.process_time() - started
+        spent = (time.process_time() - started) / self._readings
         if spent > result.slowest:
             self._slowest(data, spent)
         if result.executions % _COLLECT == 0:
@@ -110,12 +111,12 @@ class Measured:
 
 
 def cpu(target: Target, data: bytes) -> float:
-    """Seconds of CPU that ``data`` takes."""
+    """Seconds of CPU that one reading of ``data`` takes."""
     gc.collect()
     started = time.process_time()
     with suppress(Exception):
         target.run(data)
-    return time.process_time() - started
+    return (time.process_time() - started) / readings(target)
 
 
 def current(place: Path) -> bytes:

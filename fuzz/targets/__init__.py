@@ -1,5 +1,6 @@
 """What is fuzzed. Each module here has ``seeds()``, inputs to begin with, ``MOST``, the octets of the longest, and
-``run(data)``, which raises when something is wrong and else gives a few words on what came of it."""
+``run(data)``, which raises when something is wrong and else gives a few words on what came of it. ``READINGS``, where
+it is there, says how often a run reads the whole input, to compare: the bound on time is for one reading."""
 
 from __future__ import annotations
 
@@ -23,6 +24,11 @@ class Target(Protocol):
 def load(name: str) -> Target:
     """The module of that name; imports what it fuzzes."""
     return cast(Target, import_module(f"fuzz.targets.{name}"))
+
+
+def readings(target: Target) -> int:
+    """How often one run reads its input."""
+    return int(getattr(target, "READINGS", 1))
 
 
 class Wrong(AssertionError):

@@ -12,6 +12,8 @@ from oversip_tw.sip.framing import KEEPALIVE, StreamFramer
 from oversip_tw.sip.parser import parse
 
 MOST = 70_000
+#: whole, and in pieces
+READINGS = 2
 #: what the framer has looked at itself, so that nobody downstream may see it otherwise
 _FRAMED = ("Body Of Another Length", "Missing Content-Length", "Duplicate Content-Length", "Incomplete Message")
 

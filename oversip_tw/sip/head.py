@@ -277,9 +277,7 @@ class Head:
             lines = [*lines, *[line[2] for line in self._below]]
         return "\r\n".join(filter(None, lines))
 
-    def _copy_head(self, other: Head) -> None:
-        other._lines = self._lines.copy()
-        other._layout = self._layout
+    def _copy_edits(self, other: Head) -> None:
         other._above = self._above.copy() if self._above else None
         other._below = self._below.copy() if self._below else None
 

@@ -191,8 +191,7 @@ class Message(Head):
         return self._head().encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self._body
 
     def _copy_to(self, other: Message) -> None:
-        self._copy_head(other)
-        other._body = self._body
+        self._copy_edits(other)
         other._via = self._via
         other._from = self._from
         other._to = self._to
@@ -268,10 +267,8 @@ class Request(Message):
 
     def copy(self) -> Request:
         """The same request; edits of one do not show in the other."""
-        other = Request.__new__(Request)
+        other = Request(self._lines.copy(), self._layout, self._body, self.method, self._uri)
         self._copy_to(other)
-        other.method = self.method
-        other._uri = self._uri
         return other
 
     def response(
@@ -283,7 +280,7 @@ class Request(Message):
         Raises ValueError for a reason or a header that is none.
         """
         reason = reason or phrase(status)
-        tag = f";tag={to_tag}" if to_tag and status > 100 and self.to.tag is None else ""
+        tag = f";tag={to_tag}" if to_tag and status > 100 and self.to_tag is None else ""
         copied, starts = self._copied(tag)
         lines: list[str | None] = [_status_line(status, reason), *copied]
         if status == 100 and self.has("Timestamp"):
@@ -339,8 +336,6 @@ class Response(Message):
 
     def copy(self) -> Response:
         """The same response; edits of one do not show in the other."""
-        other = Response.__new__(Response)
+        other = Response(self._lines.copy(), self._layout, self._body, self.status, self.reason)
         self._copy_to(other)
-        other.status = self.status
-        other.reason = self.reason
         return other
