@@ -17,6 +17,7 @@ from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.transaction.wheel import Timer
 from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
+from oversip_tw.transport.datagrams import UdpListener
 from oversip_tw.transport.flow import StreamFlow
 from oversip_tw.transport.listener import BoundListener
 from oversip_tw.transport.peer_identity import WrongPeer
@@ -24,7 +25,6 @@ from oversip_tw.transport.reason import reason_text
 from oversip_tw.transport.route import source_towards
 from oversip_tw.transport.stream import StreamConnection, Streams
 from oversip_tw.transport.tls import TlsFactory
-from oversip_tw.transport.udp import UdpListener
 
 #: transport, address, port; on TLS the domain that was proven, and by which settings
 Key = tuple[str, str, int, str, ClientTlsSettings | None]

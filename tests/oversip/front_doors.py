@@ -6,11 +6,11 @@ from typing import Any
 
 from oversip_tw.testing import Clock, MemoryLog
 from oversip_tw.transaction.wheel import TimerWheel
+from oversip_tw.transport.datagrams import UdpListener
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import ListenerSpec
 from oversip_tw.transport.proxied import ProxiedFactory
 from oversip_tw.transport.stream import StreamFactory, Streams, StreamSettings
-from oversip_tw.transport.udp import UdpListener
 from oversip_tw.transport.websocket import Settings, WebSocketFactory
 from tests.edge.behind import EdgeWorld
 from tests.transport.wires import Wire

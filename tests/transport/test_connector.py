@@ -16,9 +16,9 @@ from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryLog
 from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings
 from oversip_tw.transport.connector import Connector
+from oversip_tw.transport.datagrams import UdpListener
 from oversip_tw.transport.listener import BoundListener, CertificateFiles, ClientCertificates, ListenerSpec
 from oversip_tw.transport.tls import ServerTls, TlsFactory
-from oversip_tw.transport.udp import UdpListener
 
 from .certificates import Authority
 from .wires import OPTIONS, SLOT, Room, Wire, flow, joined, lose, target
