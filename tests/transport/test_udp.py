@@ -1,4 +1,4 @@
-"""UDP without a network: what arrives is told apart, what leaves never raises, the reader is fair."""
+"""UDP sockets without a network: the reader is fair, with and without recvmmsg; Twisted's own port serves."""
 
 from __future__ import annotations
 
@@ -11,40 +11,15 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.interfaces import Address, Flow
-from oversip_tw.outbound.flow_id import unpack_udp
+from oversip_tw.interfaces import Address
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryLog, RecordingReceiver
 from oversip_tw.transport import icmp, udp
 from oversip_tw.transport.listener import ListenError, ListenerSpec
-from oversip_tw.transport.udp import TwistedUdp, UdpListener, UdpReader, udp_listener
+from oversip_tw.transport.udp import TwistedUdp, UdpReader, udp_listener
 
 SPEC = ListenerSpec("udp", "127.0.0.1", 5060)
 PEER = ("192.0.2.7", 40000)
-BINDING = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
-
-
-class Raising(RecordingReceiver):
-    """A receiver with a bug."""
-
-    def received(self, data: bytes, flow: Flow) -> None:
-        raise ZeroDivisionError
-
-    def unreachable(self, peer: Address) -> None:
-        raise ZeroDivisionError
-
-
-class Sent(list[tuple[bytes, Any]]):
-    """A sendto that remembers, and fails as often as ``errors`` says."""
-
-    def __init__(self, *errors: int) -> None:
-        super().__init__()
-        self.errors = list(errors)
-
-    def __call__(self, data: bytes, address: Any) -> None:
-        if self.errors and (number := self.errors.pop(0)):
-            raise OSError(number, "no")
-        self.append((data, address))
 
 
 class FakeSocket:
@@ -69,163 +44,8 @@ class FakeSocket:
         self.closed = True
 
 
-class ArrivalTests(SynchronousTestCase):
-    """What a datagram is."""
-
-    def setUp(self) -> None:
-        self.receiver = RecordingReceiver()
-        self.asked: list[Flow] = []
-        self.udp = UdpListener(SPEC, self.receiver, MemoryLog(), self.admit)
-        self.sent = Sent()
-        self.udp.sendto = self.sent
-        self.admitted = True
-
-    def admit(self, flow: Flow) -> bool:
-        self.asked.append(flow)
-        return self.admitted
-
-    def test_message(self) -> None:
-        """SIP goes to the receiver as it came, on the flow of its source."""
-        self.udp.arrived(b"OPTIONS sip:a SIP/2.0\r\n\r\n", PEER)
-        ((data, flow),) = self.receiver.messages
-        self.assertEqual(data, b"OPTIONS sip:a SIP/2.0\r\n\r\n")
-        self.assertEqual((flow.transport, flow.reliable, flow.secure, flow.accepted), ("udp", False, False, True))
-        self.assertEqual((flow.local, flow.peer), (("127.0.0.1", 5060), PEER))
-        self.assertIs(flow.listener, self.udp.listener)
-        self.assertEqual(self.asked, [])
-
-    def test_empty_lines_before(self) -> None:
-        """Empty lines before a message are dropped (RFC 3261 §7.5)."""
-        self.udp.arrived(b"\r\n\r\nACK sip:a SIP/2.0\r\n\r\n", PEER)
-        self.assertEqual(self.receiver.data, [b"ACK sip:a SIP/2.0\r\n\r\n"])
-        self.assertEqual(self.sent, [])
-
-    def test_keep_alive(self) -> None:
-        """A double CRLF is answered with one."""
-        self.udp.arrived(b"\r\n\r\n", PEER)
-        self.assertEqual(self.sent, [(b"\r\n", PEER)])
-        self.assertEqual(self.receiver.data, [])
-
-    def test_nothing(self) -> None:
-        """Empty datagrams, NULs and a lone CRLF keep a NAT open and need no answer."""
-        for data in (b"", b"\0\0\0\0", b"\r\n", b"\0", b" \r\n", b"\t"):
-            self.udp.arrived(data, PEER)
-        self.assertEqual((self.sent, self.receiver.messages), ([], []))
-
-    def test_stun(self) -> None:
-        """A binding request is answered with the source's address."""
-        self.udp.arrived(BINDING, PEER)
-        self.assertEqual(len(self.sent), 1)
-        self.assertEqual(self.sent[0][0][:4], b"\1\1\0\x0c")
-        self.udp.arrived(BINDING[:-1], PEER)
-        self.assertEqual(len(self.sent), 1)
-
-    def test_F3_flood(self) -> None:
-        """F3: keep-alives and STUN beyond the bucket get nothing."""
-        self.admitted = False
-        self.udp.arrived(b"\r\n\r\n", PEER)
-        self.udp.arrived(BINDING, PEER)
-        self.assertEqual(self.sent, [])
-        self.assertEqual([flow.peer for flow in self.asked], [PEER, PEER])
-
-    def test_bug(self) -> None:
-        """A receiver that raises costs that datagram alone, and a line in the log."""
-        log = MemoryLog()
-        port = UdpListener(SPEC, Raising(), log)
-        port.arrived(b"OPTIONS", PEER)
-        port.unreachable([PEER])
-        self.assertEqual([level for level, _ in log.lines], ["error", "error"])
-        self.assertIn("ZeroDivisionError", log.lines[0][1])
-
-
-class FlowTests(SynchronousTestCase):
-    """A UDP flow is a value."""
-
-    def setUp(self) -> None:
-        self.udp = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
-        self.sent = Sent()
-        self.udp.sendto = self.sent
-
-    def test_equal(self) -> None:
-        """Flows are equal when both ends are, whichever object they are."""
-        other = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
-        self.assertEqual(self.udp.flow(PEER), other.flow(PEER))
-        self.assertEqual(len({self.udp.flow(PEER), other.flow(PEER), other.flow(("192.0.2.7", 40001))}), 2)
-        self.assertNotEqual(self.udp.flow(PEER), PEER)
-
-    def test_id(self) -> None:
-        """The id holds both addresses, so that a token finds the flow again."""
-        self.assertEqual(unpack_udp(self.udp.flow(PEER).id), (("127.0.0.1", 5060), PEER))
-
-    def test_bounded(self) -> None:
-        """Sources nobody ever hears of again do not pile up (F1)."""
-        for port in range(udp.FLOWS + 10):
-            self.udp.flow((f"10.0.{port >> 8}.{port & 255}", 5060))
-        self.assertLessEqual(len(self.udp._flows), udp.FLOWS)
-
-    def test_forgets(self) -> None:
-        """What a hook writes onto a UDP flow is thrown away."""
-        variables = self.udp.flow(PEER).variables
-        variables["a"] = 1
-        variables.update(b=2)
-        self.assertEqual(variables.setdefault("c", 3), 3)
-        self.assertEqual(variables, {})
-
-    def test_connection_words(self) -> None:
-        """Closing and pinging do nothing."""
-        flow = self.udp.flow(PEER)
-        flow.close()
-        flow.ping()
-        self.assertFalse(flow.closed)
-        self.assertEqual(self.sent, [])
-        self.assertIn("192.0.2.7:40000", repr(flow))
-
-    def test_ipv6_scope(self) -> None:
-        """An answer goes back with the scope that the datagram had (link-local addresses need it)."""
-        address = ("fe80::1", 5060, 0, 2)
-        self.udp.arrived(b"\r\n\r\n", address)
-        self.assertEqual(self.sent, [(b"\r\n", address)])
-
-
-class SendTests(SynchronousTestCase):
-    """K14: sending never raises."""
-
-    def udp_with(self, *errors: int) -> tuple[UdpListener, Sent]:
-        port = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
-        port.sendto = sent = Sent(*errors)
-        return port, sent
-
-    def test_K14_refused(self) -> None:
-        """The error of an earlier datagram does not cost this one: it is sent again."""
-        port, sent = self.udp_with(errno.ECONNREFUSED)
-        port.flow(PEER).send(b"x")
-        self.assertEqual(sent, [(b"x", PEER)])
-        self.assertEqual(port.unsent, 0)
-
-    def test_K14_lost(self) -> None:
-        """What the kernel will not take is counted and lost."""
-        for number in (errno.EAGAIN, errno.ENOBUFS, errno.EMSGSIZE, errno.EPERM, errno.ENETUNREACH):
-            port, sent = self.udp_with(number, number)
-            port.flow(PEER).send(b"x")
-            self.assertEqual((sent, port.unsent), ([], 1))
-
-    def test_no_such_port(self) -> None:
-        """A port that there cannot be is lost like the rest."""
-        port = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            port.sendto = sock.sendto
-            port.write(b"x", ("127.0.0.1", 70000))
-        self.assertEqual(port.unsent, 1)
-
-    def test_closed(self) -> None:
-        """A flow of a listener that was closed loses what is sent."""
-        port = UdpListener(SPEC, RecordingReceiver(), MemoryLog())
-        port.flow(PEER).send(b"x")
-        self.assertEqual(port.unsent, 1)
-
-
 class ReaderTests(SynchronousTestCase):
-    """The socket in the reactor."""
+    """The socket in the reactor, read by recvfrom."""
 
     def setUp(self) -> None:
         self.receiver = RecordingReceiver()
@@ -233,6 +53,7 @@ class ReaderTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.errors = 0
         self.patch(icmp, "unreachable_peers", self.network_errors)
+        self.patch(udp, "native", None)
 
     def network_errors(self, sock: Any) -> list[Address]:
         self.errors += 1
@@ -291,6 +112,47 @@ class ReaderTests(SynchronousTestCase):
         self.receiver.received = lambda data, flow: self.reader.close()  # type: ignore[method-assign]
         self.reader.doRead()
         self.assertEqual(self.receiver.messages, [])
+
+
+class FakeBatches:
+    """recvmmsg on a `FakeSocket`: an error behind datagrams waits for the next call, as it does in the kernel."""
+
+    sock: FakeSocket
+
+    def receive(self, fd: int, most: int) -> list[Any]:
+        waiting = self.sock.waiting
+        if waiting and isinstance(waiting[0], OSError):
+            raise waiting.pop(0)
+        count = next((at for at, found in enumerate(waiting) if isinstance(found, OSError)), len(waiting))
+        batch = waiting[: min(count, most)]
+        del waiting[: len(batch)]
+        return batch
+
+
+class BatchReaderTests(ReaderTests):
+    """The same, read by recvmmsg."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.batches = FakeBatches()
+        self.patch(udp, "native", self.batches)
+
+    def watch(self, *waiting: Any) -> FakeSocket:
+        self.batches.sock = super().watch(*waiting)
+        return self.batches.sock
+
+    def test_errors_without_end(self) -> None:
+        """Others get their turn when there are nothing but errors."""
+        sock = self.watch(*[ConnectionRefusedError() for _ in range(100)])
+        self.reader.doRead()
+        self.assertEqual(len(sock.waiting), 36)
+
+    def test_closed_by_news(self) -> None:
+        """The news of an error may make us close."""
+        sock = self.watch(ConnectionRefusedError(), (b"x", PEER))
+        self.receiver.unreachable = lambda peer: self.reader.close()  # type: ignore[method-assign]
+        self.reader.doRead()
+        self.assertEqual((self.receiver.messages, len(sock.waiting)), ([], 1))
 
 
 class FakePort:
