@@ -77,7 +77,7 @@ class UdpListener:
             self.arrived(*datagrams[0])
             return
         arrived = self.arrived
-        self._waiting = []
+        self._collect()
         try:
             for data, address in datagrams:
                 arrived(data, address)
@@ -89,6 +89,10 @@ class UdpListener:
                 self.flush()
             finally:
                 self._waiting = None
+
+    def _collect(self) -> None:
+        # apart, so that a type checker (and compiler) does not take it for there until the end of the batch
+        self._waiting = []
 
     def _not_plain(self, data: bytes, flow: UdpFlow) -> None:
         if stun.looks_like_stun(data):
@@ -129,18 +133,15 @@ class UdpListener:
             self.unsent += 1
 
     def flush(self) -> None:
-        """Send what waits. Where the news of an error make others send or close, they find the list as it is here
-        and go on with it, so that order is kept."""
+        """Send what waits. What is sent on the news of an error joins the end; who closes on them sends all of it."""
         waiting = self._waiting
         while waiting:
-            first = waiting[0]
             try:
                 del waiting[: self.send_many(waiting)]
             except Exception:
                 self.network_errors()
-                if waiting and waiting[0] is first:
-                    del waiting[0]
-                    self._last_try_of_many(*first)
+                if waiting:
+                    self._last_try_of_many(*waiting.pop(0))
 
     def _last_try_of_many(self, data: bytes, address: SocketAddress) -> None:
         try:
