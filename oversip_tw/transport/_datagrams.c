@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,16 +134,23 @@ static PyObject *received(int count)
     return datagrams;
 }
 
-static int number(PyObject *object, long *value)
+static int number(PyObject *object, int *value)
 {
-    *value = PyLong_AsLong(object);
-    return *value != -1 || !PyErr_Occurred();
+    long wide = PyLong_AsLong(object);
+
+    if (wide == -1 && PyErr_Occurred())
+        return 0;
+    if (wide < INT_MIN || wide > INT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "no int");
+        return 0;
+    }
+    *value = (int)wide;
+    return 1;
 }
 
 static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    long fd, most;
-    int count;
+    int fd, most, count;
     PyObject *datagrams;
 
     if (nargs != 2) {
@@ -160,7 +168,7 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t nar
     for (int i = 0; i < most; i++)
         incoming[i].msg_hdr.msg_namelen = sizeof sources[i];
     /* An error behind a datagram is kept by the kernel for the next call. */
-    count = recvmmsg((int)fd, incoming, (unsigned int)most, MSG_DONTWAIT, NULL);
+    count = recvmmsg(fd, incoming, (unsigned int)most, MSG_DONTWAIT, NULL);
     if (count < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
             return PyList_New(0);
@@ -271,8 +279,7 @@ static PyObject *send_datagrams(PyObject *module, PyObject *const *args, Py_ssiz
     struct iovec contents[BATCH];
     Address addresses[BATCH];
     Py_ssize_t count, ready;
-    long fd;
-    int sent;
+    int fd, sent;
 
     if (nargs != 2 || !PyList_Check(args[1])) {
         PyErr_SetString(PyExc_TypeError, "send(fd, list of datagrams)");
@@ -295,9 +302,9 @@ static PyObject *send_datagrams(PyObject *module, PyObject *const *args, Py_ssiz
     if (ready == 0)
         return PyLong_FromLong(0);
     if (ready == 1)
-        sent = sendmsg((int)fd, &outgoing[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+        sent = sendmsg(fd, &outgoing[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
     else
-        sent = sendmmsg((int)fd, outgoing, (unsigned int)ready, MSG_DONTWAIT);
+        sent = sendmmsg(fd, outgoing, (unsigned int)ready, MSG_DONTWAIT);
     return sent < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(sent);
 }
 

@@ -240,7 +240,7 @@ class ReceiveTests(Native, SynchronousTestCase):
             self.assertRaises(TypeError, self.receive, *wrong)
         for most in (0, -1, 65):
             self.assertRaises(ValueError, self.receive, 0, most)
-        for huge in ((1 << 80, 1), (1, 1 << 80)):
+        for huge in ((1 << 80, 1), (1, 1 << 80), (1 << 32, 1)):
             self.assertRaises(OverflowError, self.receive, *huge)
 
 
