@@ -1,0 +1,201 @@
+/* When what begins and ends: connecting, registering, warming up, measuring, draining. */
+#include "sipload.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+enum phase { START, WARM, MEASURE, DRAIN };
+static enum phase phase;
+static uint64_t phase_end, rate_start, rate_begun, open_start, next_ping;
+static int opened, wanted, settled, next_client, pinged;
+int poller;
+
+void load_abandon(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("sipload: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputs("\n", stderr);
+    va_end(arguments);
+    stats_event("failed");
+    exit(1);
+}
+
+bool load_starting(void) { return phase == START; }
+
+void load_settled(void) { settled++; }
+
+void load_ended(struct unit *unit, bool success)
+{
+    if (unit->setting_up) {
+        if (!success) load_abandon("%s could not register", unit->caller->aor);
+        settled++;
+        return;
+    }
+    if (!success || !stats.measuring) return;
+    uint64_t whole = now - unit->due;
+    stats.done++;
+    histogram_add(&stats.first, unit->what == CALL ? unit->setup : whole);
+    if (unit->what == CALL) histogram_add(&stats.whole, whole);
+}
+
+/* starting */
+
+static bool registers(const struct client *client)
+{
+    return opt.command != OPTIONS && !(opt.has_trusted && client->calls);
+}
+
+static void start_more(void)
+{
+    if (opt.transport == UDP) {
+        while (opened < opt.clients && units_busy < 32) {
+            struct client *client = &clients[opened++];
+            if (registers(client)) client_connected(client);
+            else settled++;
+        }
+        return;
+    }
+    double due = (double)(now - open_start) / 1e9 * opt.open_rate;
+    while (opened < opt.clients && opened <= due && opened - settled < 1000) client_connect(&clients[opened++]);
+}
+
+static void next_phase(void)
+{
+    switch (phase) {
+    case START:
+        stats_event("ready");
+        phase = WARM;
+        rate_start = now = clock_read();
+        phase_end = now + (uint64_t)(opt.warmup * 1e9);
+        next_ping = now;
+        break;
+    case WARM:
+        phase = MEASURE;
+        stats_begin();
+        phase_end = now + (uint64_t)(opt.seconds * 1e9);
+        break;
+    case MEASURE:
+        stats_end();
+        phase = DRAIN;
+        phase_end = now + 2 * SECOND;
+        break;
+    case DRAIN:
+        if (units_busy) {
+            fprintf(stderr, "sipload: failed: %u units had not ended 2 s after the window\n", units_busy);
+            stats.failed += units_busy;
+        }
+        exit(stats.failed || stats.wrong || stats.dropped);
+    }
+}
+
+/* running */
+
+static struct client *pick(int first, int count)
+{
+    for (int tried = 0; tried < count; tried++) {
+        struct client *found = &clients[first + next_client++ % count];
+        if (!found->lost && !(opt.command == REGISTER && found->busy)) return found;
+    }
+    return NULL;
+}
+
+/* false where it has to wait */
+static bool begin(uint64_t due)
+{
+    int callers = opt.command == CALL ? opt.clients / 2 : opt.clients;
+    struct client *caller = pick(0, callers), *callee = NULL;
+    if (!caller) return false;
+    if (opt.command == CALL) {
+        /* another pair each time round */
+        callee = &clients[callers + (next_client - 1 + (next_client - 1) / callers) % callers];
+        if (callee->lost) return false;
+    }
+    struct unit *unit = unit_new(opt.command, due);
+    if (!unit) {
+        stats.failed++;
+        if (complain()) fprintf(stderr, "sipload: failed: 65536 units are under way, the server does not keep up\n");
+        return true;
+    }
+    unit->caller = caller;
+    unit->callee = callee;
+    if (next_client > 1 << 30) next_client = 0;
+    if (opt.command == CALL) call_begin(unit);
+    else if (opt.command == REGISTER) register_begin(unit);
+    else options_begin(unit);
+    return true;
+}
+
+static uint64_t due_of(uint64_t number) { return rate_start + (uint64_t)((double)number * 1e9 / opt.rate); }
+
+static void begin_more(void)
+{
+    if (opt.command == IDLE) return;
+    if (opt.rate > 0) {
+        for (int i = 0; i < 64 && due_of(rate_begun) <= now && begin(due_of(rate_begun)); i++) rate_begun++;
+    } else {
+        while (units_busy < (uint32_t)opt.outstanding && begin(now)) {}
+    }
+}
+
+static void ping_more(void)
+{
+    uint64_t every = (uint64_t)(opt.ping * 1e9 / opt.clients);
+    while (opt.ping > 0 && next_ping <= now) {
+        struct client *client = &clients[pinged++ % opt.clients];
+        if (!client->lost) ws_ping(client->wire);
+        next_ping += every ? every : 1;
+    }
+}
+
+static uint64_t until(void)
+{
+    uint64_t found = now + 100 * MS;
+    if (timers_armed()) found = now + 8 * MS;
+    if (phase != START && phase_end < found) found = phase_end;
+    if (phase == START && opened < opt.clients) found = now + MS;
+    if ((phase == WARM || phase == MEASURE) && opt.rate > 0 && opt.command != IDLE && due_of(rate_begun) < found) {
+        /* what is due already waits for a client that is free */
+        uint64_t due = due_of(rate_begun);
+        found = due > now ? due : now + MS;
+    }
+    if (opt.ping > 0 && phase != START && next_ping < found) found = next_ping;
+    return found > now ? found - now : 0;
+}
+
+static void turn(void)
+{
+    static struct epoll_event events[256];
+    uint64_t left = until();
+    struct timespec wait = {.tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND)};
+    int found = epoll_pwait2(poller, events, 256, &wait, NULL);
+    if (found < 0 && errno != EINTR) die("epoll_pwait2 failed (it needs Linux 5.11)");
+    now = clock_read();
+    for (int i = 0; i < found; i++) {
+        struct wire *wire = events[i].data.ptr;
+        if (wire->batch) udp_readable(wire);
+        else ws_event(wire, events[i].events);
+    }
+    udp_flush();
+    timers_run();
+    udp_flush();
+}
+
+void load_run(void)
+{
+    wanted = opt.clients;
+    open_start = now = clock_read();
+    for (;;) {
+        if (phase == START) start_more();
+        else if (phase != DRAIN) begin_more();
+        if (phase != START) ping_more();
+        udp_flush();
+        turn();
+        if (phase == START ? settled == wanted : now >= phase_end || (phase == DRAIN && !units_busy)) next_phase();
+    }
+}
