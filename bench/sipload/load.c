@@ -2,6 +2,7 @@
 #include "sipload.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 enum phase { START, WARM, MEASURE, DRAIN };
 static enum phase phase;
-static uint64_t phase_end, rate_start, rate_begun, open_start, next_ping;
+static uint64_t phase_end, rate_start, rate_begun, open_start, next_ping, progress;
 static int opened, wanted, settled, next_client, pinged;
 int poller;
 
@@ -28,13 +29,17 @@ void load_abandon(const char *format, ...)
 
 bool load_starting(void) { return phase == START; }
 
-void load_settled(void) { settled++; }
+void load_settled(void)
+{
+    settled++;
+    progress = now;
+}
 
 void load_ended(struct unit *unit, bool success)
 {
     if (unit->setting_up) {
         if (!success) load_abandon("%s could not register", unit->caller->aor);
-        settled++;
+        load_settled();
         return;
     }
     if (!success || !stats.measuring) return;
@@ -53,11 +58,13 @@ static bool registers(const struct client *client)
 
 static void start_more(void)
 {
+    if (now - progress > 15 * SECOND)
+        load_abandon("%d of %d clients are ready, and for 15 s no other became so", settled, wanted);
     if (opt.transport == UDP) {
         while (opened < opt.clients && units_busy < 32) {
             struct client *client = &clients[opened++];
             if (registers(client)) client_connected(client);
-            else settled++;
+            else load_settled();
         }
         return;
     }
@@ -174,7 +181,11 @@ static void turn(void)
     uint64_t left = until();
     struct timespec wait = {.tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND)};
     int found = epoll_pwait2(poller, events, 256, &wait, NULL);
-    if (found < 0 && errno != EINTR) die("epoll_pwait2 failed (it needs Linux 5.11)");
+    if (found < 0 && errno == ENOSYS) { /* before Linux 5.11, and under valgrind */
+        struct pollfd one = {.fd = poller, .events = POLLIN};
+        ppoll(&one, 1, &wait, NULL);
+        found = epoll_wait(poller, events, 256, 0);
+    }
     now = clock_read();
     for (int i = 0; i < found; i++) {
         struct wire *wire = events[i].data.ptr;
@@ -189,7 +200,7 @@ static void turn(void)
 void load_run(void)
 {
     wanted = opt.clients;
-    open_start = now = clock_read();
+    open_start = progress = now = clock_read();
     for (;;) {
         if (phase == START) start_more();
         else if (phase != DRAIN) begin_more();

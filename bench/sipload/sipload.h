@@ -125,7 +125,7 @@ bool challenge_read(struct proof *proof, const struct message *m, const char *us
 void put_proof(struct out *out, struct proof *proof, const char *header, const char *user, struct span method,
                struct span uri);
 
-/* udp.c and ws.c: wires */
+/* udp.c, ws.c and frame.c: wires */
 
 struct client;
 struct wire {
@@ -143,6 +143,20 @@ struct wire *ws_open(struct client *client); /* begins to connect; client_connec
 void ws_event(struct wire *wire, uint32_t events);
 void ws_ping(struct wire *wire);
 void ws_start(void);
+void ws_write(struct wire *wire, const char *data, size_t size);
+
+enum socket_state { CONNECTING, TLS, HTTP, OPEN, CLOSED };
+struct socket {
+    enum socket_state state;
+    struct ssl_st *ssl;
+    bool writing;                         /* the poller tells when it can be written */
+    char *waiting, *held, *joined;        /* to be written; the begin of a frame; the begin of a message */
+    size_t waiting_size, held_size, joined_size;
+};
+/* They give NULL, or why the connection must end. */
+const char *handshake_read(struct wire *wire, char *data, size_t size, size_t *used);
+const char *frames_read(struct wire *wire, const char *data, size_t size, size_t *used);
+void handshake_write(struct wire *wire);
 /* The message must stay until the end of the turn. */
 void wire_send(struct wire *wire, const char *message, size_t size);
 /* Room for a message that nobody keeps; valid until the next call. */
