@@ -47,8 +47,7 @@ static void pieces_udp(struct client *c, const char *sent_by)
     c->before = text("REGISTER sip:%s SIP/2.0\r\nVia: ", opt.domain);
     c->middle = text("Max-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: ", c->aor, c->tag, c->aor,
                      c->call_id);
-    c->after = text("Contact: %s\r\nExpires: %d\r\n" ALLOW "Supported: replaces, path, outbound\r\n" AGENT, c->contact,
-                    opt.expires);
+    c->after = text("Contact: %s\r\n" ALLOW "Supported: replaces, path, outbound\r\n" AGENT, c->contact);
 }
 
 /* as JsSIP 3.13 sends it */
@@ -64,10 +63,10 @@ static void pieces_ws(struct client *c)
     c->middle = text("Max-Forwards: 69\r\nTo: <%s>\r\nFrom: <%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: ", c->aor, c->aor, c->tag,
                      c->call_id);
     c->after = text("Contact: <%s>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:%08x-%04x-4%03x-a%03x-%012llx>\""
-                    ";expires=%d\r\nExpires: %d\r\n" ALLOW "Supported: path,gruu,outbound\r\n" AGENT,
+                    ";expires=%d\r\n" ALLOW "Supported: path,gruu,outbound\r\n" AGENT,
                     c->contact_uri, (unsigned)(one & 0xffffffff), (unsigned)(one >> 32 & 0xffff),
                     (unsigned)(one >> 48 & 0xfff), (unsigned)(two >> 52), (unsigned long long)(two & 0xffffffffffff),
-                    opt.expires, opt.expires);
+                    opt.expires);
 }
 
 void clients_make(void)

@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-enum phase { START, WARM, MEASURE, DRAIN };
+enum phase { START, WARM, MEASURE, DRAIN, LEAVE };
 static enum phase phase;
 static uint64_t phase_end, rate_start, rate_begun, open_start, next_ping, progress;
 static int opened, wanted, settled, next_client, pinged;
@@ -95,9 +95,36 @@ static void next_phase(void)
     case DRAIN:
         if (units_busy) {
             fprintf(stderr, "sipload: failed: %u units had not ended 2 s after the window\n", units_busy);
-            stats.failed += units_busy;
+            exit(1);
         }
-        exit(stats.failed || stats.wrong || stats.dropped);
+        phase = LEAVE;
+        phase_end = now + 10 * SECOND;
+        opened = 0;
+        break;
+    case LEAVE: exit(stats.failed || stats.wrong || stats.dropped);
+    }
+}
+
+/* Take registrations over UDP back: else the next run's calls fork to sockets that are gone. (A WebSocket's end is enough.) */
+static void leave_more(void)
+{
+    while (opened < opt.clients && units_busy < 32) {
+        struct client *client = &clients[opened++];
+        if (opt.transport != UDP || !client->registered) continue;
+        struct unit *unit = unit_new(REGISTER, now);
+        unit->caller = client;
+        unit->leaving = true;
+        register_begin(unit);
+    }
+}
+
+static bool over(void)
+{
+    switch (phase) {
+    case START: return settled == wanted;
+    case DRAIN: return !units_busy || now >= phase_end;
+    case LEAVE: return (opened == opt.clients && !units_busy) || now >= phase_end;
+    default: return now >= phase_end;
     }
 }
 
@@ -171,7 +198,7 @@ static uint64_t until(void)
         uint64_t due = due_of(rate_begun);
         found = due > now ? due : now + MS;
     }
-    if (opt.ping > 0 && phase != START && next_ping < found) found = next_ping;
+    if (opt.ping > 0 && (phase == WARM || phase == MEASURE) && next_ping < found) found = next_ping;
     return found > now ? found - now : 0;
 }
 
@@ -203,10 +230,11 @@ void load_run(void)
     open_start = progress = now = clock_read();
     for (;;) {
         if (phase == START) start_more();
+        else if (phase == LEAVE) leave_more();
         else if (phase != DRAIN) begin_more();
-        if (phase != START) ping_more();
+        if (phase == WARM || phase == MEASURE) ping_more();
         udp_flush();
         turn();
-        if (phase == START ? settled == wanted : now >= phase_end || (phase == DRAIN && !units_busy)) next_phase();
+        if (over()) next_phase();
     }
 }

@@ -40,7 +40,6 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1000);
     signal(SIGPIPE, SIG_IGN);
     if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll: %s", strerror(errno));
-    md5_start();
     timers_start();
     units_start();
     if (opt.command == CALL) calls_start();

@@ -108,6 +108,7 @@ struct message {
     uint32_t cseq;
 };
 const char *parse(struct message *m, const char *data, size_t size); /* NULL, or what is wrong */
+const char *find(struct span in, const char *needle, size_t size);
 struct span parameter(struct span value, const char *name);          /* ";tag=": what follows */
 struct span bracketed(struct span value);                            /* the URI in <> or without */
 int split(struct span value, struct span *parts, int most);          /* by commas */
@@ -119,7 +120,6 @@ struct proof { /* credentials for one nonce */
     bool qop;
     uint32_t count;
 };
-void md5_start(void);
 void md5_hex(char *hex32, const struct span *parts, int count); /* of the parts joined by ":" */
 bool challenge_read(struct proof *proof, const struct message *m, const char *user, const char *password, bool *stale);
 void put_proof(struct out *out, struct proof *proof, const char *header, const char *user, struct span method,
@@ -180,7 +180,7 @@ struct client {
     char *before, *middle, *after; /* pieces of its REGISTER around branch and CSeq */
     uint32_t cseq;
     bool busy; /* a REGISTER is under way */
-    bool calls, lost, connected;
+    bool calls, lost, connected, registered;
     struct wire *wire;
     struct proof *proofs[2]; /* of 401, of 407 */
 };
@@ -205,7 +205,7 @@ struct unit {
     uint64_t answer_sent, answer_interval;
     uint64_t setup; /* how long a call took to be accepted */
     uint32_t cseq, step, acked_step, challenges;
-    bool proven, provisional, answered, setting_up;
+    bool proven, provisional, answered, setting_up, leaving;
     char branch[32], own_call_id[24], own_tag[12];
     struct span call_id, tag; /* own, or those of the client's REGISTERs */
     char *request, *ack, *answer, *dialog;
@@ -230,7 +230,7 @@ void units_fail(struct client *client, const char *why); /* all that it takes pa
 /* transaction.c, call.c: SIP */
 
 void sip_received(struct wire *wire, const char *data, size_t size);
-void register_begin(struct unit *unit);
+void register_begin(struct unit *unit); /* or take it back, where the unit is leaving */
 void options_begin(struct unit *unit);
 bool challenged(struct unit *unit, const struct message *m); /* whether credentials can be given */
 void put_credentials(struct out *out, struct unit *unit, int which, struct span method, struct span uri);

@@ -142,13 +142,24 @@ const char *parse(struct message *m, const char *data, size_t size)
     return NULL;
 }
 
+/* as memmem, for needles whose first octet is rare */
+const char *find(struct span in, const char *needle, size_t size)
+{
+    const char *at = in.at, *end = in.at + in.size;
+    while ((size_t)(end - at) >= size && (at = memchr(at, *needle, (size_t)(end - at) - size + 1))) {
+        if (!memcmp(at, needle, size)) return at;
+        at++;
+    }
+    return NULL;
+}
+
 struct span parameter(struct span value, const char *name)
 {
-    const char *found = memmem(value.at, value.size, name, strlen(name)), *end = value.at + value.size;
+    size_t size = strlen(name);
+    const char *found = find(value, name, size), *end = value.at + value.size;
     if (!found) return (struct span){NULL, 0};
-    found += strlen(name);
-    const char *stop = found;
-    while (stop < end && !strchr(";, \t>", *stop)) stop++;
+    const char *stop = found += size;
+    while (stop < end && *stop != ';' && *stop != ',' && *stop != ' ' && *stop != '>') stop++;
     return (struct span){found, (size_t)(stop - found)};
 }
 

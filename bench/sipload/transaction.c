@@ -102,7 +102,9 @@ static void send_register(struct unit *unit)
     PUT(&out, " REGISTER\r\n");
     put_credentials(&out, unit, 0, (struct span){"REGISTER", 8}, (struct span){uri_text, uri_size});
     puts_(&out, c->after);
-    PUT(&out, "Content-Length: 0\r\n\r\n");
+    PUT(&out, "Expires: ");
+    put_number(&out, unit->leaving ? 0 : (uint64_t)opt.expires);
+    PUT(&out, "\r\nContent-Length: 0\r\n\r\n");
     unit->request_size = built(&out, unit->request);
     unit_ask(unit);
 }
@@ -118,9 +120,9 @@ void register_begin(struct unit *unit)
 
 static bool has_contact(const struct client *client, const struct message *m)
 {
-    if (!m->contact.at) return false;
-    return memmem(m->contact.at, (size_t)(m->data + m->size - m->contact.at), client->contact_uri,
-                  strlen(client->contact_uri)) != NULL;
+    struct span rest = {m->contact.at, (size_t)(m->data + m->size - m->contact.at)};
+    const char *at = m->contact.at ? find(rest, client->contact_uri, strlen(client->contact_uri)) : NULL;
+    return at && strchr(">;,\r", at[strlen(client->contact_uri)]);
 }
 
 static void register_response(struct unit *unit, const struct message *m)
@@ -130,9 +132,10 @@ static void register_response(struct unit *unit, const struct message *m)
         else unit_wrong(unit, "REGISTER was not authorized", m);
     } else if (m->status != 200) {
         unit_wrong(unit, "not the answer to a REGISTER", m);
-    } else if (!has_contact(unit->caller, m)) {
-        unit_wrong(unit, "the Contact registered is missing in the 200", m);
+    } else if (has_contact(unit->caller, m) == unit->leaving) {
+        unit_wrong(unit, unit->leaving ? "the Contact is still there" : "the Contact registered is not in the 200", m);
     } else {
+        unit->caller->registered = !unit->leaving;
         client_heard_contact(unit->caller, m);
         unit_end(unit, true);
     }

@@ -94,7 +94,7 @@ struct unit *unit_new(enum command what, uint64_t due)
     unit->caller = unit->callee = NULL;
     unit->due = due;
     unit->cseq = unit->step = unit->acked_step = unit->challenges = 0;
-    unit->proven = unit->provisional = unit->answered = unit->setting_up = false;
+    unit->proven = unit->provisional = unit->answered = unit->setting_up = unit->leaving = false;
     unit->setup = 0;
     unit->routes = (struct span){NULL, 0};
     struct out out = {unit->own_call_id, unit->own_call_id + sizeof unit->own_call_id, false};

@@ -14,7 +14,7 @@
 #define READ_MAX 131072
 
 static SSL_CTX *tls;
-static char in[READ_MAX];
+static char in[READ_MAX + 8];
 
 void ws_start(void)
 {
