@@ -80,8 +80,8 @@ void clients_make(void)
         struct client *c = &clients[i];
         c->number = i;
         c->calls = i < callers;
-        c->user = text("%s%d", opt.user, i);
-        c->password = password(i);
+        c->user = text("%s%d", opt.user, i % opt.users);
+        c->password = password(i % opt.users);
         bool trunk = opt.has_trusted && c->calls;
         c->aor = text("sip:%s@%s", c->user, trunk ? "elsewhere.test" : opt.domain);
         c->tag = text("%s", letters(10));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static void start_more(void)
         return;
     }
     double due = (double)(now - open_start) / 1e9 * opt.open_rate;
-    while (opened < opt.clients && opened <= due && opened - settled < 1000) client_connect(&clients[opened++]);
+    while (opened < opt.clients && opened <= due && opened - settled < 100) client_connect(&clients[opened++]);
 }
 
 static void next_phase(void)
@@ -207,8 +208,10 @@ static void turn(void)
     static struct epoll_event events[256];
     uint64_t left = until();
     struct timespec wait = {.tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND)};
-    int found = epoll_pwait2(poller, events, 256, &wait, NULL);
-    if (found < 0 && errno == ENOSYS) { /* before Linux 5.11, and under valgrind */
+    static bool old; /* before Linux 5.11, and under valgrind */
+    int found = old ? 0 : epoll_pwait2(poller, events, 256, &wait, NULL);
+    if (found < 0 && errno == ENOSYS) old = true;
+    if (old) {
         struct pollfd one = {.fd = poller, .events = POLLIN};
         ppoll(&one, 1, &wait, NULL);
         found = epoll_wait(poller, events, 256, 0);
@@ -224,8 +227,26 @@ static void turn(void)
     udp_flush();
 }
 
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number) { stopped = 1; }
+
+/* At a signal the window ends at once; before it there is none, and only the registrations are taken back. */
+static void stop(void)
+{
+    stopped = 0;
+    phase_end = now;
+    if (phase == START || phase == WARM) {
+        stats.failed++;
+        stats_event("failed");
+        phase = DRAIN;
+    }
+}
+
 void load_run(void)
 {
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     wanted = opt.clients;
     open_start = progress = now = clock_read();
     for (;;) {
@@ -235,6 +256,7 @@ void load_run(void)
         if (phase == WARM || phase == MEASURE) ping_more();
         udp_flush();
         turn();
+        if (stopped) stop();
         if (over()) next_phase();
     }
 }

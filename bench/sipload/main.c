@@ -45,6 +45,6 @@ int main(int argc, char **argv)
     if (opt.command == CALL) calls_start();
     if (opt.transport != UDP) ws_start();
     clients_make();
-    if (opt.pid) process_find();
+    stats_start();
     load_run();
 }

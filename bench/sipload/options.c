@@ -31,6 +31,7 @@ static const char help[] =
     "  --local ADDRESS          source address (the system's choice)\n"
     "  --trusted-caller ADDRESS source address of callers over UDP, who then do not register\n"
     "  --clients N              users: one connection each, or sharing UDP sockets (1)\n"
+    "  --users N                user names, given out in turn where clients are more (as many as clients)\n"
     "  --sockets N              UDP sockets for callers, and as many for callees (1)\n"
     "  --domain NAME            of the users (HOST)\n"
     "  --user PREFIX            user names are PREFIX0, PREFIX1... (u)\n"
@@ -66,14 +67,14 @@ void die(const char *format, ...)
 }
 
 enum name {
-    TRANSPORT, PATH, ORIGIN, LOCAL, TRUSTED, CLIENTS, SOCKETS, DOMAIN, USER, PASSWORD, EXPIRES, SDP, ANSWER, RATE,
+    TRANSPORT, PATH, ORIGIN, LOCAL, TRUSTED, CLIENTS, USERS, SOCKETS, DOMAIN, USER, PASSWORD, EXPIRES, SDP, ANSWER, RATE,
     OUTSTANDING, WARMUP, SECONDS, OPEN_RATE, PING, CPU, PID, HELP,
 };
 
 static const struct option names[] = {
     {"transport", 1, NULL, TRANSPORT}, {"path", 1, NULL, PATH}, {"origin", 1, NULL, ORIGIN},
     {"local", 1, NULL, LOCAL}, {"trusted-caller", 1, NULL, TRUSTED}, {"clients", 1, NULL, CLIENTS},
-    {"sockets", 1, NULL, SOCKETS}, {"domain", 1, NULL, DOMAIN}, {"user", 1, NULL, USER},
+    {"users", 1, NULL, USERS}, {"sockets", 1, NULL, SOCKETS}, {"domain", 1, NULL, DOMAIN}, {"user", 1, NULL, USER},
     {"password", 1, NULL, PASSWORD}, {"expires", 1, NULL, EXPIRES}, {"sdp", 1, NULL, SDP},
     {"callee-answer", 0, NULL, ANSWER}, {"rate", 1, NULL, RATE}, {"outstanding", 1, NULL, OUTSTANDING},
     {"warmup", 1, NULL, WARMUP}, {"seconds", 1, NULL, SECONDS}, {"open-rate", 1, NULL, OPEN_RATE},
@@ -136,6 +137,7 @@ static void one(int name, const char *value)
         opt.has_trusted = true;
         break;
     case CLIENTS: opt.clients = whole(called, value, 1, 1e6); break;
+    case USERS: opt.users = whole(called, value, 1, 1e6); break;
     case SOCKETS: opt.sockets = whole(called, value, 1, 100); break;
     case DOMAIN: opt.domain = clean(called, value, " <>\"@;\r\n"); break;
     case USER: opt.user = clean(called, value, " <>\"@:;,\r\n"); break;
@@ -179,6 +181,8 @@ static void agree(void)
     if (opt.has_trusted && (!udp || opt.command != CALL)) die("--trusted-caller is for call over UDP");
     if (opt.command == IDLE && udp) die("idle is for --transport ws or wss");
     if (opt.ping > 0 && opt.command != IDLE) die("--ping is for idle");
+    if (!opt.users || opt.users > opt.clients) opt.users = opt.clients;
+    if (opt.command == CALL && opt.users < opt.clients) die("call needs a user for each client: it is meant for one");
     if (opt.command == CALL && opt.clients < 2) die("call needs --clients 2 or more");
     if (opt.pid && getsid(opt.pid) < 0) die("--pid %d: %s", opt.pid, strerror(errno));
     if (opt.password && strstr(opt.password, "%d") != strchr(opt.password, '%'))

@@ -26,7 +26,7 @@ struct options {
     struct sockaddr_storage server, local, trusted;
     socklen_t server_size;
     bool has_local, has_trusted;
-    int clients, sockets, outstanding, cpu, sdp, pid, expires;
+    int clients, users, sockets, outstanding, cpu, sdp, pid, expires;
     double rate, open_rate, warmup, seconds, ping;
 };
 extern struct options opt;
@@ -68,6 +68,7 @@ struct stats {
 };
 extern struct stats stats;
 void stats_event(const char *name);
+void stats_start(void); /* before anything is connected */
 void stats_begin(void);
 void stats_end(void);
 void wrong(const char *why, const char *message, size_t size);

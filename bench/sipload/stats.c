@@ -6,7 +6,7 @@
 #include <time.h>
 
 struct stats stats;
-static uint64_t began, own_before, server_before;
+static uint64_t began, own_before, server_before, memory_before;
 
 static int bucket(uint64_t value)
 {
@@ -52,6 +52,13 @@ void stats_event(const char *name)
     fflush(stdout);
 }
 
+void stats_start(void)
+{
+    if (!opt.pid) return;
+    process_find();
+    memory_before = process_memory();
+}
+
 void stats_begin(void)
 {
     stats.done = 0;
@@ -83,8 +90,9 @@ void stats_end(void)
            histogram_us(h, .99), histogram_us(h, 1));
     if (opt.command == CALL) printf("\"unit_p99_us\":%.1f,", histogram_us(&stats.whole, .99));
     if (opt.pid)
-        printf("\"server_cpu_us_per_unit\":%.3f,\"server_kb\":%llu,", (double)(server - server_before) / 1e3 / units,
-               (unsigned long long)process_memory());
+        printf("\"server_cpu_us_per_unit\":%.3f,\"server_kb\":%llu,\"server_kb_before\":%llu,",
+               (double)(server - server_before) / 1e3 / units, (unsigned long long)process_memory(),
+               (unsigned long long)memory_before);
     printf("\"own_cpu_us_per_unit\":%.3f,\"connections\":%d,\"dropped\":%llu}\n",
            (double)(own - own_before) / 1e3 / units, connected, (unsigned long long)stats.dropped);
     fflush(stdout);

@@ -82,8 +82,9 @@ class AgainstOurs(SystemCase):
         self.succeeds("wss", "call", "--rate", "10", least=7)
 
     def test_idle(self) -> None:
-        """Connections that stay."""
-        self.assertEqual(8, self.succeeds("ws", "idle", "--ping", "0.5", least=0).event("end")["connections"])
+        """Connections that stay, two of each user."""
+        outcome = self.succeeds("ws", "idle", "--users", "4", "--ping", "0.5", least=0)
+        self.assertEqual(8, outcome.event("end")["connections"])
 
     def test_dropped(self) -> None:
         """Connections that end are counted as dropped, and the status is 1."""
@@ -221,6 +222,7 @@ class CommandLine(SynchronousTestCase):
         self.refused("--transport sctp register 127.0.0.1:5060", "udp, ws or wss")
         self.refused("idle 127.0.0.1:5060", "idle is for")
         self.refused("call 127.0.0.1:5060", "call needs --clients 2")
+        self.refused("--clients 4 --users 2 call 127.0.0.1:5060", "call needs a user for each client")
         self.refused("--nonsense register 127.0.0.1:5060", "see --help")
         self.refused("--pid 4194304 register 127.0.0.1:5060", "--pid 4194304")
 
