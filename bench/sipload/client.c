@@ -29,12 +29,11 @@ static const char *letters(int count)
     return at;
 }
 
-static char *password(int number)
+char *numbered_text(const char *pattern, int number)
 {
-    if (!opt.password) return NULL;
-    const char *place = strstr(opt.password, "%d");
-    if (!place) return text("%s", opt.password);
-    return text("%.*s%d%s", (int)(place - opt.password), opt.password, number, place + 2);
+    const char *place = strstr(pattern, "%d");
+    if (!place) return text("%s", pattern);
+    return text("%.*s%d%s", (int)(place - pattern), pattern, number, place + 2);
 }
 
 /* as desk phones send it */
@@ -81,7 +80,7 @@ void clients_make(void)
         c->number = i;
         c->calls = i < callers;
         c->user = text("%s%d", opt.user, i % opt.users);
-        c->password = password(i % opt.users);
+        c->password = opt.password ? numbered_text(opt.password, i % opt.users) : NULL;
         bool trunk = opt.has_trusted && c->calls;
         c->aor = text("sip:%s@%s", c->user, trunk ? "elsewhere.test" : opt.domain);
         c->tag = text("%s", letters(10));
@@ -104,7 +103,7 @@ void client_connect(struct client *client) { client->wire = ws_open(client); }
 void client_connected(struct client *client)
 {
     client->connected = true;
-    if (opt.command == OPTIONS) {
+    if (opt.command == OPTIONS || opt.command == ECHO) {
         load_settled();
         return;
     }

@@ -10,34 +10,33 @@
 
 #define JOINED_MAX 131072
 
-static char *handshake;
-static char accept_key[32];
+static char key[32], accept_key[32];
 
 /* The key is to keep caches from answering twice (RFC 6455 1.3): one for all will do here. */
-static void handshake_make(void)
+static void key_make(void)
 {
     unsigned char nonce[16], digest[20];
-    char key[32], joined[80];
+    char joined[80];
     for (int i = 0; i < 16; i++) nonce[i] = (unsigned char)random_bits();
     EVP_EncodeBlock((unsigned char *)key, nonce, 16);
     snprintf(joined, sizeof joined, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
     SHA1((unsigned char *)joined, strlen(joined), digest);
     EVP_EncodeBlock((unsigned char *)accept_key, digest, 20);
-    const char *form = strchr(opt.host, ':') ? "GET %s HTTP/1.1\r\nHost: [%s]:%s\r\n" : "GET %s HTTP/1.1\r\nHost: %s:%s\r\n";
-    int size = snprintf(NULL, 0, form, opt.path, opt.host, opt.port) + 1;
-    char *head = malloc((size_t)size);
-    if (!head) die("no memory");
-    snprintf(head, (size_t)size, form, opt.path, opt.host, opt.port);
-    handshake = text("%sUpgrade: websocket\r\nConnection: Upgrade\r\n%s%s%sSec-WebSocket-Key: %s\r\n"
-                     "Sec-WebSocket-Protocol: sip\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                     head, opt.origin ? "Origin: " : "", opt.origin ? opt.origin : "", opt.origin ? "\r\n" : "", key);
-    free(head);
 }
 
 void handshake_write(struct wire *wire)
 {
-    if (!handshake) handshake_make();
+    bool ipv6 = strchr(opt.host, ':');
+    if (!*key) key_make();
+    char *path = numbered_text(opt.path, wire->client->number % opt.users);
+    char *origin = opt.origin ? text("Origin: %s\r\n", opt.origin) : text("%s", "");
+    char *handshake = text("GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "%sSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: sip\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                           path, ipv6 ? "[" : "", opt.host, ipv6 ? "]" : "", opt.port, origin, key);
     ws_write(wire, handshake, strlen(handshake));
+    free(handshake);
+    free(origin);
+    free(path);
 }
 
 /* one field of the answer: whether it has that value */

@@ -54,7 +54,7 @@ void load_ended(struct unit *unit, bool success)
 
 static bool registers(const struct client *client)
 {
-    return opt.command != OPTIONS && !(opt.has_trusted && client->calls);
+    return opt.command != OPTIONS && opt.command != ECHO && !(opt.has_trusted && client->calls);
 }
 
 static void start_more(void)
@@ -161,7 +161,7 @@ static bool begin(uint64_t due)
     unit->callee = callee;
     if (next_client > 1 << 30) next_client = 0;
     if (opt.command == CALL) call_begin(unit);
-    else if (opt.command == REGISTER) register_begin(unit);
+    else if (opt.command == REGISTER || opt.command == ECHO) register_begin(unit);
     else options_begin(unit);
     return true;
 }

@@ -16,17 +16,18 @@ struct options opt = {
 };
 
 static const char help[] =
-    "Usage: sipload [options] options|register|call|idle HOST:PORT\n"
+    "Usage: sipload [options] options|register|call|idle|echo HOST:PORT\n"
     "\n"
     "Offers load to a SIP server and measures it. Lines of JSON on stdout: ready, begin, end.\n"
     "  options    OPTIONS, answered 200\n"
     "  register   REGISTERs that refresh, answered 200 with their Contact\n"
     "  call       INVITE, 180, 200, ACK, BYE, 200 between two halves of the clients, both played here\n"
     "  idle       registered WebSockets that only answer pings\n"
+    "  echo       the octets of REGISTERs, which have to come back as they are: for a server that is none\n"
     "\n"
     "Who and how:\n"
     "  --transport udp|ws|wss   (udp); the certificate is not looked at\n"
-    "  --path PATH              of the WebSocket (/ws)\n"
+    "  --path PATH              of the WebSocket; %d in it is the number of the user (/ws)\n"
     "  --origin URL             Origin of its handshake (none)\n"
     "  --local ADDRESS          source address (the system's choice)\n"
     "  --trusted-caller ADDRESS source address of callers over UDP, who then do not register\n"
@@ -191,16 +192,16 @@ static void agree(void)
 
 void options_parse(int argc, char **argv)
 {
-    static const char *commands[] = {"options", "register", "call", "idle"};
+    static const char *commands[] = {"options", "register", "call", "idle", "echo"};
     int found;
     while ((found = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (found == '?') die("see --help");
         one(found, optarg);
     }
     if (argc - optind != 2) die("a command and HOST:PORT are needed; see --help");
-    for (found = 0; found < 4; found++)
+    for (found = 0; found < 5; found++)
         if (!strcmp(argv[optind], commands[found])) break;
-    if (found == 4) die("'%s' is not options, register, call or idle", argv[optind]);
+    if (found == 5) die("'%s' is not options, register, call, idle or echo", argv[optind]);
     opt.command = (enum command)found;
     target(argv[optind + 1]);
     agree();

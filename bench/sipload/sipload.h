@@ -16,7 +16,7 @@
 
 /* options.c */
 
-enum command { OPTIONS, REGISTER, CALL, IDLE };
+enum command { OPTIONS, REGISTER, CALL, IDLE, ECHO };
 enum transport { UDP, WS, WSS };
 
 struct options {
@@ -192,6 +192,7 @@ void client_connected(struct client *client);
 void client_lost(struct client *client, const char *why);
 void client_heard_contact(struct client *client, const struct message *m);
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *numbered_text(const char *pattern, int number); /* with the number in the place of its %d */
 
 /* unit.c: work under way */
 
@@ -233,6 +234,7 @@ void units_fail(struct client *client, const char *why); /* all that it takes pa
 void sip_received(struct wire *wire, const char *data, size_t size);
 void register_begin(struct unit *unit); /* or take it back, where the unit is leaving */
 void options_begin(struct unit *unit);
+void echo_received(struct wire *wire, const struct message *m);
 bool challenged(struct unit *unit, const struct message *m); /* whether credentials can be given */
 void put_credentials(struct out *out, struct unit *unit, int which, struct span method, struct span uri);
 void unit_wrong(struct unit *unit, const char *why, const struct message *m);

@@ -88,7 +88,9 @@ void stats_end(void)
     const struct histogram *h = &stats.first;
     printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", histogram_us(h, .5), histogram_us(h, .9),
            histogram_us(h, .99), histogram_us(h, 1));
-    if (opt.command == CALL) printf("\"unit_p99_us\":%.1f,", histogram_us(&stats.whole, .99));
+    if (opt.command == CALL)
+        printf("\"unit_p50_us\":%.1f,\"unit_p99_us\":%.1f,", histogram_us(&stats.whole, .5),
+               histogram_us(&stats.whole, .99));
     if (opt.pid)
         printf("\"server_cpu_us_per_unit\":%.3f,\"server_kb\":%llu,\"server_kb_before\":%llu,",
                (double)(server - server_before) / 1e3 / units, (unsigned long long)process_memory(),

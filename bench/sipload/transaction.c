@@ -218,6 +218,18 @@ static void response(struct wire *wire, const struct message *m)
     }
 }
 
+void echo_received(struct wire *wire, const struct message *m)
+{
+    uint32_t step;
+    bool ours;
+    struct unit *unit = unit_of_branch(parameter(m->via[0], ";branch="), &step, &ours);
+    if (!ours) wrong("an echo of what we never sent", m->data, m->size);
+    if (!unit) return; /* repeated, after its end */
+    if (wire != unit->caller->wire || m->size != unit->request_size || memcmp(m->data, unit->request, m->size))
+        unit_wrong(unit, "not what we have sent", m);
+    else unit_end(unit, true);
+}
+
 void sip_received(struct wire *wire, const char *data, size_t size)
 {
     struct message m;
@@ -225,6 +237,7 @@ void sip_received(struct wire *wire, const char *data, size_t size)
     if (!size || (unsigned char)*data < 32) return;
     const char *why = parse(&m, data, size);
     if (why) wrong(why, data, size);
+    else if (opt.command == ECHO) echo_received(wire, &m);
     else if (m.status) response(wire, &m);
     else call_request(wire, &m);
 }

@@ -158,7 +158,7 @@ void unit_end(struct unit *unit, bool success)
 
 void unit_fail(struct unit *unit, const char *why)
 {
-    static const char *names[] = {"OPTIONS", "REGISTER", "call", ""};
+    static const char *names[] = {"OPTIONS", "REGISTER", "call", "", "echo"};
     stats.failed++;
     if (complain())
         fprintf(stderr, "sipload: failed: %s of %s: %s%s\n", names[unit->what], unit->caller->aor, why,

@@ -145,11 +145,11 @@ class Answerer:
 class AgainstFaults(SynchronousTestCase):
     """Answers that are wrong or missing."""
 
-    def load(self, answer: Callable[[int, bytes], bytes | None], *words: str) -> Outcome:
+    def load(self, answer: Callable[[int, bytes], bytes | None], *words: str, command: str = "options") -> Outcome:
         peer = Answerer(answer)
         self.addCleanup(peer.close)
         common = ("--rate", "20", "--seconds", "0.5", *words)
-        return Sipload(*common, "options", f"127.0.0.1:{peer.port}").ended()
+        return Sipload(*common, command, f"127.0.0.1:{peer.port}").ended()
 
     def test_right(self) -> None:
         """The answers that the others spoil are good ones."""
@@ -160,6 +160,12 @@ class AgainstFaults(SynchronousTestCase):
         outcome = self.load(lambda number, answer: re.sub(old, new, answer) if number == 3 else answer)
         self.assertEqual((1, 1), (outcome.status, outcome.event("end")["wrong"]), outcome.text)
         self.assertIn(why, outcome.text)
+
+    def test_wrong_echo(self) -> None:
+        """An answer is no echo. (A good echo: the row of the floor in `test_bench`.)"""
+        outcome = self.load(lambda number, answer: answer, command="echo")
+        self.assertEqual((1, 0), (outcome.status, outcome.event("end")["done"]), outcome.text)
+        self.assertIn("not what we have sent", outcome.text)
 
     def test_wrong_status(self) -> None:
         """A 404 is wrong."""
