@@ -16,7 +16,7 @@ UNIT := $(filter-out tests.system tests.__init__ tests.__pycache__,$(subst /,.,$
 # make demo DEMO_PASSWORD=... PORT_BASE=... ADDRESSES="192.0.2.7 2001:db8::7"
 export DEMO_PASSWORD PORT_BASE ADDRESSES
 
-.PHONY: demo test unit lint types reference page clean programs
+.PHONY: demo test unit lint types reference bench page clean programs
 
 demo: $(VENV)/.installed page
 	@exec $(BIN)/python -m oversip_tw.demo
@@ -36,6 +36,10 @@ types: $(VENV)/.lint
 # docs/reference/configuration.md and etc/oversip.toml, made from the code
 reference: $(VENV)/.installed
 	$(BIN)/python -m oversip_tw.config.reference
+
+# ours beside Kamailio and an echo, BENCH="--quick" and the like: docs/howto/measure.md
+bench: $(VENV)/.bench
+	$(BIN)/python -m bench $(BENCH)
 
 # The phone page, where Node.js is there to bundle it; the server runs without.
 page:
@@ -73,5 +77,9 @@ $(VENV)/.lint: $(VENV)/.installed
 	@$(PIP) --editable '.[lint]'
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.installed
+	@$(PIP) --editable '.[bench]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .demo _trial_temp* build dist *.egg-info $(WEB)/static/bundle $(WEB)/node_modules
+	rm -rf $(VENV) .demo bench-results _trial_temp* build dist *.egg-info $(WEB)/static/bundle $(WEB)/node_modules

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable
 
 from tests.system.processes import Child, Folder, free_port, program
 
-from .clients import Account, Client
 from .cost import Cost
-from .load import Result
-from .wires import Loop, UdpWire
-
-CALLER = "127.0.0.4"
+from .machine import GENERATOR, on_core
+from .runs import Run
+from .subjects import DOMAIN, PREFIX, TRUSTED, Subject
+from .workloads import Workload
 
 _CALLER = """<?xml version="1.0"?>
 <scenario name="caller">
@@ -108,49 +109,59 @@ Content-Length: 0
 )
 
 
-def sipp_calls(session: int, account: Account, port: int, phone: int, rate: float, seconds: float) -> Result:
-    """INVITE, 180, 200, ACK, BYE at that rate, from a trusted sipp to a sipp registered over UDP.
+def sipp_calls(name: str, start: Callable[[Workload], Subject], row: Workload, seconds: float) -> Run:
+    """INVITE, 180, 200, ACK, BYE at the rate of ``row``, from a trusted sipp to a sipp registered over UDP."""
+    subject = start(row)
+    try:
+        with on_core(GENERATOR):
+            return _measured(name, subject, row.rate, seconds)
+    except (AssertionError, OSError) as error:
+        return Run(name, {}, f"sipp: {' '.join(str(error).split())[-300:]}")
+    finally:
+        subject.stop()
 
-    ``port`` is the server's, ``phone`` the port of the one that is called: always the same, so that it has one binding.
-    """
-    folder = Folder("sipp")
-    scenario = folder.write("caller.xml", _CALLER.replace("{domain}", account.domain))
-    _register(account, port, phone)
-    sipp, total = program("sipp"), int(rate * seconds)
+
+def _measured(name: str, subject: Subject, rate: float, seconds: float) -> Run:
+    folder, server, phone = Folder("sipp"), subject.port("udp"), free_port()
+    _register(server, phone)
+    scenario = folder.write("caller.xml", _CALLER.replace("{domain}", DOMAIN))
     answering = folder.write("called.xml", _CALLED)
+    sipp, total = program("sipp"), int(rate * seconds)
+    terminal = {"TERM": "dumb"}
     command = [sipp, "-sf", str(answering), "-i", "127.0.0.1", "-p", str(phone), "-nostdin"]
-    called = Child("called", command, folder, {"TERM": "dumb"})
+    called = Child("called", command, folder, terminal)
     time.sleep(0.5)
-    before, began = Cost.of(session), time.monotonic()
-    caller = Child(
-        "caller",
-        [
-            *(sipp, f"127.0.0.1:{port}", "-sf", str(scenario), "-s", account.name, "-i", CALLER),
-            *("-p", str(free_port(CALLER)), "-r", str(int(rate)), "-m", str(total), "-l", "5000", "-nostdin"),
-            *("-timeout", f"{int(seconds) + 30}s", "-trace_stat", "-fd", "1", "-stf", str(folder.path / "caller.csv")),
-        ],
-        folder,
-        {"TERM": "dumb"},
-    )
+    before, began = Cost.of(subject.session), time.monotonic()
+    command = [
+        *(sipp, f"127.0.0.1:{server}", "-sf", str(scenario), "-s", f"{PREFIX}0", "-i", TRUSTED),
+        *("-p", str(free_port(TRUSTED)), "-r", str(int(rate)), "-m", str(total), "-l", "5000", "-nostdin"),
+        *("-timeout", f"{int(seconds) + 30}s", "-trace_stat", "-fd", "1", "-stf", str(folder.path / "caller.csv")),
+    ]
+    caller = Child("caller", command, folder, terminal)
     caller.wait(seconds + 60)
     lasted = time.monotonic() - began
-    cost = Cost.of(session) - before
-    called.stop(1)
+    cost = Cost.of(subject.session) - before
+    called.kill()
     rows = [line.split(";") for line in (folder.path / "caller.csv").read_text().splitlines()]
     last = dict(zip(rows[0], rows[-1], strict=False))
     done, failed = int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"])
-    return Result(done, failed, lasted, cost)
+    figures = {"done": float(done), "failed": float(failed), "cpu": cost.seconds * 1e6 / max(done, 1)}
+    figures["rate"] = done / lasted
+    return Run(name, figures, "" if done == total else f"{done} of {total} calls, {failed} failed")
 
 
-def _register(account: Account, port: int, phone: int) -> None:
-    """Register that account from that UDP port; it is free again afterwards."""
-    wire, loop = UdpWire(("127.0.0.1", port), phone), Loop()
-    loop.add(wire)
-    heard: list[int] = []
-    Client(account, wire).register(heard.append)
-    deadline = time.monotonic() + 5
-    while not heard and time.monotonic() < deadline:
-        loop.turn(0.1)
-    loop.close()
-    if heard != [200]:
-        raise SystemExit(f"the called phone could not register: {heard}")
+def _register(server: int, phone: int) -> None:
+    """Register the one who is called at that port, from where nobody is challenged. Raises AssertionError."""
+    user = f"sip:{PREFIX}0@{DOMAIN}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind((TRUSTED, 0))
+        wire.settimeout(5)
+        request = (
+            f"REGISTER sip:{DOMAIN} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {TRUSTED}:{wire.getsockname()[1]};branch=z9hG4bKphone\r\n"
+            f"Max-Forwards: 70\r\nFrom: <{user}>;tag=phone\r\nTo: <{user}>\r\nCall-ID: phone\r\nCSeq: 1 REGISTER\r\n"
+            f"Contact: <sip:{PREFIX}0@127.0.0.1:{phone}>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n"
+        )
+        wire.sendto(request.encode(), ("127.0.0.1", server))
+        answer = wire.recv(65536)
+    assert answer.startswith(b"SIP/2.0 200 "), answer

@@ -1,63 +1,16 @@
-"""Client sockets of the generator: UDP and WebSocket, never blocking, whole messages out of them."""
+"""A client's WebSocket: never blocking, whole messages out of it."""
 
 from __future__ import annotations
 
 import base64
 import os
-import select
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 
-class Wire:
-    """One client's way to the server."""
-
-    transport = ""
-
-    def __init__(self, one: socket.socket) -> None:
-        self.socket = one
-        address, port = one.getsockname()[:2]
-        self.sent_by = f"{address}:{port}"
-        #: what is done with a message that came
-        self.received: Callable[[bytes], None] = lambda message: None
-
-    def send(self, message: bytes) -> None:
-        """One SIP message."""
-        raise NotImplementedError
-
-    def messages(self) -> Iterator[bytes]:
-        """What has come since."""
-        raise NotImplementedError
-
-
-class UdpWire(Wire):
-    """A UDP socket of its own port."""
-
-    transport = "UDP"
-
-    def __init__(self, server: tuple[str, int], port: int = 0) -> None:
-        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        one.bind(("127.0.0.1", port))
-        one.connect(server)
-        one.setblocking(False)
-        super().__init__(one)
-
-    def send(self, message: bytes) -> None:
-        self.socket.send(message)
-
-    def messages(self) -> Iterator[bytes]:
-        while True:
-            try:
-                yield self.socket.recv(65535)
-            except (BlockingIOError, ConnectionRefusedError):
-                return
-
-
-class WebSocketWire(Wire):
+class WebSocketWire:
     """A WebSocket; its frames are masked with zeros, which is a mask like any other."""
-
-    transport = "WS"
 
     def __init__(self, server: tuple[str, int], path: str) -> None:
         one = socket.create_connection(server, 10)
@@ -79,7 +32,7 @@ class WebSocketWire(Wire):
         if b" 101 " not in head.partition(b"\r\n")[0]:
             raise ConnectionError(f"no WebSocket at {server}: {head[:200]!r}")
         one.setblocking(False)
-        super().__init__(one)
+        self.socket = one
         self.sent_by = f"{os.urandom(6).hex()}.invalid"
 
     def send(self, message: bytes) -> None:
@@ -132,29 +85,3 @@ class WebSocketWire(Wire):
             return None
         self._buffer = buffer[start + size :]
         return buffer[0] & 15, buffer[start : start + size]
-
-
-class Loop:
-    """Waits for all wires at once."""
-
-    def __init__(self) -> None:
-        self._poll = select.epoll()
-        self._wires: dict[int, Wire] = {}
-
-    def add(self, wire: Wire) -> None:
-        """Watch one more."""
-        self._wires[wire.socket.fileno()] = wire
-        self._poll.register(wire.socket.fileno(), select.EPOLLIN)
-
-    def turn(self, seconds: float) -> None:
-        """Wait so long at most, and hand out what has come."""
-        for number, _ in self._poll.poll(max(seconds, 0)):
-            wire = self._wires[number]
-            for message in wire.messages():
-                wire.received(message)
-
-    def close(self) -> None:
-        """Close every wire."""
-        for wire in self._wires.values():
-            wire.socket.close()
-        self._poll.close()

@@ -47,13 +47,14 @@ class Kamailio:
         head: str = "",
         children: int = 1,
         shared: int = 512,
+        private: int = 16,
     ) -> None:
         folder = Folder("kamailio")
         loads = "\n".join(f'loadmodule "{name}.so"' for name in f"{_MODULES} {modules}".split())
         lines = "\n".join(f"listen={each}" for each in listens)
         begin = _HEAD.format(children=children, listens=lines, head=head, loads=loads, folder=folder.path)
         path = folder.write("kamailio.cfg", begin + script)
-        command = [program("kamailio"), "-DD", "-E", "-Y", str(folder.path), "-f", str(path), "-M", "16"]
+        command = [program("kamailio"), "-DD", "-E", "-Y", str(folder.path), "-f", str(path), "-M", str(private)]
         # tlsf: the allocator kindest to it once many transactions linger
         self.child = Child("kamailio", [*command, "-m", str(shared), "-x", "tlsf", "-X", "tlsf"], folder)
         _, address, port = listens[0].split(":")
@@ -115,7 +116,8 @@ modparam("usrloc", "handle_lost_tcp", 1)
 modparam("usrloc", "timer_interval", 5)
 modparam("rr", "enable_double_rr", 1)
 modparam("htable", "htable", "users=>size=12;")
-modparam("websocket", "keepalive_mechanism", 0)
+modparam("websocket", "keepalive_mechanism", @PING@)
+modparam("websocket", "keepalive_timeout", @SECONDS@)
 event_route[htable:mod-init] {
     $sht(users=>none) = "none";
 @USERS@
@@ -190,13 +192,22 @@ class Registrar(Kamailio):
     """
 
     def __init__(
-        self, domain: str, users: dict[str, str], children: int = 1, shared: int = 512, unchallenged: str = "0.0.0.0"
+        self,
+        domain: str,
+        users: dict[str, str],
+        children: int = 1,
+        shared: int = 512,
+        unchallenged: str = "0.0.0.0",
+        ping: int = 0,
+        head: str = "",
     ) -> None:
+        """``shared``: MB. ``ping``: seconds between pings on a WebSocket; 0: none. ``head``: more core parameters."""
         self.domain = domain
         self.port, self.ws_port, self.wss_port = free_port(), free_port(), free_port()
         rows = "\n".join(f'    $sht(users=>{name}) = "{password}";' for name, password in users.items())
         script = _REGISTRAR.replace("@USERS@", rows).replace("@DOMAIN@", domain)
-        script = script.replace("@AUTH@", f'$si != "{unchallenged}"')
+        script = script.replace("@AUTH@", f'$si != "{unchallenged}"').replace("@PING@", str(int(ping > 0)))
+        script = script.replace("@SECONDS@", str(ping or 180))
         chain, key = authority().issue("localhost", "127.0.0.1")
         tls = 'modparam("tls", "tls_method", "TLSv1.2+")\n'
         tls += f'modparam("tls", "certificate", "{chain}")\nmodparam("tls", "private_key", "{key}")\n'
@@ -209,9 +220,11 @@ class Registrar(Kamailio):
                 f"tls:127.0.0.1:{self.wss_port}",
             ],
             "usrloc registrar auth nathelper htable xhttp websocket outbound tls",
-            f'enable_tls=yes\nalias="{domain}"\n',
+            f'enable_tls=yes\nalias="{domain}"\n{head}',
             children,
             shared,
+            # a password of the script takes some 600 bytes
+            16 + len(users) // 500,
         )
 
 

@@ -30,6 +30,9 @@ PACKAGES = {
     "node": "apt install nodejs npm",
     "npm": "apt install nodejs npm",
     "playwright": "pip install playwright",
+    "gcc": "apt install gcc libc6-dev",
+    "make": "apt install make",
+    "libssl-dev": "apt install libssl-dev",
     "libatomic1": "apt install libatomic1: the Node.js that playwright brings along wants it",
 }
 
