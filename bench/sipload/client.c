@@ -44,8 +44,8 @@ static void pieces_udp(struct client *c, const char *sent_by)
     c->contact = text("<%s>", c->contact_uri);
     c->call_id = text("%s@%s", letters(24), c->user);
     c->before = text("REGISTER sip:%s SIP/2.0\r\nVia: ", opt.domain);
-    c->middle = text("Max-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: ", c->aor, c->tag, c->aor,
-                     c->call_id);
+    c->middle = text("Max-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: ",
+                     c->aor, c->tag, c->aor, c->call_id);
     c->after = text("Contact: %s\r\n" ALLOW "Supported: replaces, path, outbound\r\n" AGENT, c->contact);
 }
 
@@ -59,8 +59,8 @@ static void pieces_ws(struct client *c)
     c->contact = text("<%s;ob>", c->contact_uri);
     c->call_id = text("%s", letters(22));
     c->before = text("REGISTER sip:%s SIP/2.0\r\nVia: ", opt.domain);
-    c->middle = text("Max-Forwards: 69\r\nTo: <%s>\r\nFrom: <%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: ", c->aor, c->aor, c->tag,
-                     c->call_id);
+    c->middle = text("Max-Forwards: 69\r\nTo: <%s>\r\nFrom: <%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: ",
+                     c->aor, c->aor, c->tag, c->call_id);
     c->after = text("Contact: <%s>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:%08x-%04x-4%03x-a%03x-%012llx>\""
                     ";expires=%d\r\n" ALLOW "Supported: path,gruu,outbound\r\n" AGENT,
                     c->contact_uri, (unsigned)(one & 0xffffffff), (unsigned)(one >> 32 & 0xffff),
@@ -130,7 +130,8 @@ void client_heard_contact(struct client *client, const struct message *m)
     static const char name[] = "pub-gruu=\"";
     if (opt.transport == UDP) return;
     const char *end = m->data + m->size;
-    const char *own = memmem(m->contact.at, (size_t)(end - m->contact.at), client->contact_uri, strlen(client->contact_uri));
+    struct span rest = {m->contact.at, (size_t)(end - m->contact.at)};
+    const char *own = find(rest, client->contact_uri, strlen(client->contact_uri));
     const char *line = own ? memchr(own, '\n', (size_t)(end - own)) : NULL;
     const char *at = line ? memmem(own, (size_t)(line - own), name, sizeof name - 1) : NULL;
     const char *close = at ? memchr(at + sizeof name - 1, '"', (size_t)(line - at) - sizeof name + 1) : NULL;

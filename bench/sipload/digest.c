@@ -141,9 +141,10 @@ void put_proof(struct out *out, struct proof *proof, const char *header, const c
     put_hex(&c, ++proof->count, 8);
     put_hex(&n, random_bits(), 8);
     put_ha2(ha2, method, uri);
+    struct span ha1 = all(proof->ha1), nonce = all(proof->nonce);
     if (proof->qop)
-        md5_hex(response, (struct span[]){all(proof->ha1), all(proof->nonce), {count, 8}, {cnonce, 8}, all("auth"), all(ha2)}, 6);
-    else md5_hex(response, (struct span[]){all(proof->ha1), all(proof->nonce), all(ha2)}, 3);
+        md5_hex(response, (struct span[]){ha1, nonce, {count, 8}, {cnonce, 8}, all("auth"), all(ha2)}, 6);
+    else md5_hex(response, (struct span[]){ha1, nonce, all(ha2)}, 3);
     puts_(out, header);
     PUT(out, ": Digest algorithm=MD5, username=\"");
     puts_(out, user);

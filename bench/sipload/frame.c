@@ -31,7 +31,8 @@ void handshake_write(struct wire *wire)
     char *path = numbered_text(opt.path, wire->client->number % opt.users);
     char *origin = opt.origin ? text("Origin: %s\r\n", opt.origin) : text("%s", "");
     char *handshake = text("GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           "%sSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: sip\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                           "%sSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: sip\r\n"
+                           "Sec-WebSocket-Version: 13\r\n\r\n",
                            path, ipv6 ? "[" : "", opt.host, ipv6 ? "]" : "", opt.port, origin, key);
     ws_write(wire, handshake, strlen(handshake));
     free(handshake);

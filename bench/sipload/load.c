@@ -106,7 +106,8 @@ static void next_phase(void)
     }
 }
 
-/* Take registrations over UDP back: else the next run's calls fork to sockets that are gone. (A WebSocket's end is enough.) */
+/* Take registrations over UDP back: else the next run's calls fork to sockets that are gone. A WebSocket's end is
+   enough. */
 static void leave_more(void)
 {
     while (opened < opt.clients && units_busy < 32) {

@@ -33,10 +33,10 @@ void histogram_add(struct histogram *of, uint64_t nanoseconds)
 double histogram_us(const struct histogram *of, double share)
 {
     uint64_t wanted = (uint64_t)(share * (double)of->total), seen = 0;
-    if (wanted >= of->total) return (double)of->largest / 1e3;
+    double largest = (double)of->largest / 1e3;
     for (int i = 0; i < 64 * 64; i++)
-        if ((seen += of->counts[i]) > wanted) return middle(i) < (double)of->largest ? middle(i) / 1e3 : (double)of->largest / 1e3;
-    return 0;
+        if ((seen += of->counts[i]) > wanted) return middle(i) / 1e3 < largest ? middle(i) / 1e3 : largest;
+    return largest;
 }
 
 static uint64_t own_cpu(void)

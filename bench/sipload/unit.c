@@ -168,6 +168,8 @@ void unit_fail(struct unit *unit, const char *why)
 
 void units_fail(struct client *client, const char *why)
 {
-    for (uint32_t i = 0; i < made; i++)
-        if (units[i].state != FREE && (units[i].caller == client || units[i].callee == client)) unit_fail(&units[i], why);
+    for (uint32_t i = 0; i < made; i++) {
+        bool takes_part = units[i].caller == client || units[i].callee == client;
+        if (units[i].state != FREE && takes_part) unit_fail(&units[i], why);
+    }
 }

@@ -21,7 +21,8 @@ void ws_start(void)
     if (opt.transport != WSS) return;
     if (!(tls = SSL_CTX_new(TLS_client_method()))) die("no TLS");
     SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
 }
 
@@ -43,7 +44,8 @@ static void bind_source(int fd, int number)
         address->s_addr = htonl(ntohl(address->s_addr) + (uint32_t)number / 25000);
     }
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&source, opt.server_size)) die("cannot bind to the local address: %s", strerror(errno));
+    if (bind(fd, (struct sockaddr *)&source, opt.server_size))
+        die("cannot bind to the local address: %s", strerror(errno));
 }
 
 struct wire *ws_open(struct client *client)
