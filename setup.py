@@ -14,6 +14,15 @@ import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+#: what every message goes through, compiled by mypyc: the Python in there is all there is to it
+COMPILED = (
+    "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "proxy", "edge", "server",
+    "transport/datagrams", "transport/flow", "transport/listener",
+)  # fmt: skip
+#: made once, by attrs or by dataclasses with defaults that are functions: nothing to gain
+AS_THEY_ARE = ("transaction/timers.py", "server/assembly.py", "settings.py", "__init__.py")
 
 
 def can_compile() -> bool:
@@ -30,8 +39,57 @@ def wanted() -> bool:
 def c_extensions() -> list[Extension]:
     if sys.platform != "linux":
         return []
-    # optional: one that does not compile is left out, and the install goes on
-    return [Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"], optional=True)]
+    return [Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"])]
 
 
-setup(ext_modules=c_extensions() if wanted() else [])
+def compiled_modules() -> list[Extension]:
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        print("no mypy: the modules stay Python", file=sys.stderr)
+        return []
+    files = []
+    for name in COMPILED:
+        place = Path("oversip_tw", name)
+        files += sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    chosen = [str(file) for file in files if not str(file).endswith(AS_THEY_ARE)]
+    # no configuration: its plugins are not there where a wheel is built
+    extensions = mypycify(
+        ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent", *chosen],
+        opt_level=os.environ.get("OVERSIP_OPTIMISE", "3"),
+        debug_level="0",
+        multi_file=True,
+        group_name="oversip_tw",
+    )
+    for extension in extensions:
+        # a warning of one compiler is no fault, but what is used before it is set is one of mypyc's
+        arguments = [each for each in extension.extra_compile_args if each != "-Werror"]
+        extension.extra_compile_args = [*arguments, "-Werror=maybe-uninitialized"]
+    return extensions
+
+
+class BuildAllOrNothing(build_ext):
+    """Half of the modules cannot work without the other: when one does not compile, all stay Python."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            if os.environ.get("OVERSIP_NATIVE") == "1":
+                raise
+            print(f"the modules stay Python: {error}", file=sys.stderr)
+            for output in map(Path, self.get_outputs()):
+                output.unlink(missing_ok=True)
+            self.extensions = []
+
+
+def native() -> dict[str, object]:
+    if not wanted():
+        return {}
+    return {
+        "ext_modules": [*c_extensions(), *compiled_modules()],
+        "cmdclass": {"build_ext": BuildAllOrNothing},
+    }
+
+
+setup(**native())

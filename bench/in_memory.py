@@ -29,11 +29,14 @@ STRANGER = ("192.0.2.9", 5060)
 #: whose REGISTERs are believed
 TRUSTED = ("192.0.2.4", "192.0.2.5")
 
-_AGENT = "User-Agent: bench/1.0 (a phone that says who it is)\r\nAllow: INVITE,ACK,CANCEL,BYE,OPTIONS,REFER,NOTIFY,INFO\r\n"
+_AGENT = "User-Agent: bench/1.0 (a phone that says who it is)\r\n"
+_AGENT += "Allow: INVITE,ACK,CANCEL,BYE,OPTIONS,REFER,NOTIFY,INFO\r\n"
 _NONCE = re.compile(rb'nonce="([^"]+)"')
 _TO = re.compile(rb"^To:.*\r\n", re.MULTILINE)
 _COPIED = re.compile(rb"^((?:Via|Record-Route|From|To|Call-ID|CSeq):.*\r\n)", re.MULTILINE)
-_VALUE = {name: re.compile(rb"^" + name + rb": *(.*)\r\n", re.MULTILINE) for name in (b"Record-Route", b"Contact", b"To")}
+_VALUE = {
+    name: re.compile(rb"^" + name + rb": *(.*)\r\n", re.MULTILINE) for name in (b"Record-Route", b"Contact", b"To")
+}
 
 
 def _md5(text: str) -> str:
@@ -109,7 +112,8 @@ class Bench:
 
     def register(self, user: int, cseq: int, source: str = "192.0.2.5", credentials: str = "") -> bytes:
         return (
-            f"REGISTER sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:5060;rport;branch=z9hG4bKr{user:06}{cseq:06}\r\n"
+            f"REGISTER sip:{DOMAIN} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {source}:5060;rport;branch=z9hG4bKr{user:06}{cseq:06}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:u{user}@{DOMAIN}>;tag=r{user}\r\nTo: <sip:u{user}@{DOMAIN}>\r\n"
             f"Call-ID: register-{user}@{source}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:u{user}@{source}:5060>\r\n"
             f"Expires: 600\r\n{credentials}{_AGENT}Content-Length: 0\r\n\r\n"
@@ -128,10 +132,9 @@ class Bench:
         now = self.clock.seconds()
         for user in range(users):
             contact = f"sip:u{user}@{CALLED[0]}:{CALLED[1]}"
-            binding = Binding(
-                f"sip:u{user}@{DOMAIN}", contact, "", 1.0, None, None, f"register-{user}@{CALLED[0]}", 1, now + 7200, now,
-                (), "1", self.udp.flow(CALLED).id, binding_key(b"k" * 32, f"sip:u{user}@{DOMAIN}", None, None, contact), "", False,
-            )  # fmt: skip
+            aor = f"sip:u{user}@{DOMAIN}"
+            binding = Binding(aor, contact, call_id=f"register-{user}@{CALLED[0]}", cseq=1, expires_at=now + 7200)
+            binding.flow_id, binding.key = self.udp.flow(CALLED).id, binding_key(b"k" * 32, aor, None, None, contact)
             self.element.core.spawn(self.element.core.location.commit(binding.aor, [binding], []), _raise)
 
     def ring(self, calls: int) -> None:
@@ -169,9 +172,8 @@ class Bench:
         [to] = _TO.findall(copied)
         if b";tag=" not in to:
             copied = copied.replace(to, to[:-2] + b";tag=a%d\r\n" % number)
-        return b"SIP/2.0 %s\r\n%sContact: <sip:u0@192.0.2.7:5060>\r\nServer: a phone\r\nContent-Length: %d\r\n\r\n%s" % (
-            status, copied, len(body), body,
-        )  # fmt: skip
+        own = b"Contact: <sip:u0@192.0.2.7:5060>\r\nServer: a phone\r\nContent-Length: %d\r\n\r\n" % len(body)
+        return b"SIP/2.0 %s\r\n%s%s%s" % (status, copied, own, body)
 
     def call(self, number: int, hear: Callable[[bytes, tuple[str, int]], list[bytes]]) -> None:
         """One call through ``hear``, every answer looked at: INVITE 100 180 200 ACK BYE 200."""

@@ -1,7 +1,7 @@
 """python -m bench.instructions: machine instructions per message, counted by valgrind's callgrind.
 
-The same on a busy machine as on an idle one, so a bound on them can stand in `.ci/run`. What is counted is an element in
-memory (`bench.in_memory`); sockets and the kernel are not in it.
+The same on a busy machine as on an idle one, so a bound on them can stand in `.ci/run`. What is counted is an element
+in memory (`bench.in_memory`); sockets and the kernel are not in it.
 """
 
 from __future__ import annotations

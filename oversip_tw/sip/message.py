@@ -205,7 +205,7 @@ class Message(Head):
 
 
 class Request(Message):
-    """A request. ``uri`` may be assigned a `Uri` or a text, ``max_forwards`` a number."""
+    """A request. ``uri`` may be assigned a `Uri` or a text, ``max_forwards`` a number, or None to take it off."""
 
     __slots__ = ("_uri", "method")
 
@@ -247,7 +247,10 @@ class Request(Message):
         return None if hops == ABSENT else hops
 
     @max_forwards.setter
-    def max_forwards(self, hops: int) -> None:
+    def max_forwards(self, hops: int | None) -> None:
+        if hops is None:
+            self.remove("Max-Forwards")
+            return
         slot = self._layout.max_forwards
         if slot and self._lines[slot] is not None:  # the parser lets no second one in
             self._lines[slot] = f"{self._layout.starts[slot]} {hops}"

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from oversip_tw.interfaces import Address, Flow, Log, Receiver
 from oversip_tw.transport import stun
 from oversip_tw.transport.flow import UdpFlow
@@ -26,6 +28,7 @@ PING = b"\r\n\r\n"
 PONG = b"\r\n"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class UdpListener:
     """Everything about UDP but the socket: what arrives, what leaves, the flows.
 
