@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.utf8validator import Utf8Validator
+from autobahn.websocket.xormasker import create_xor_masker
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from oversip_tw.transport.backlog import unsent
 from oversip_tw.transport.websocket.flow import WebSocketFlow
-from oversip_tw.transport.websocket.frames import BINARY, TEXT, close_payload, frame
+from oversip_tw.transport.websocket.frames import TEXT, close_payload, is_utf8, message_at, message_frame, unmask
 
 if TYPE_CHECKING:
     from oversip_tw.transport.websocket.factory import WebSocketFactory
@@ -26,6 +27,10 @@ NORMAL, GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1000, 1001, 1008, 1009
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
 #: Autobahn cuts what it has consumed off its buffer frame by frame; small pieces keep a flood of tiny frames linear
 _PIECE = 16_384
+#: from here on Autobahn's unmasking in C is quicker, in spite of what it costs to begin
+_LONG = 1_200
+#: of a text message that is whole
+_WHOLE_TEXT = 0x80 | TEXT
 
 
 class _Silence:
@@ -81,7 +86,7 @@ class Connection(WebSocketServerProtocol):
         self._slim()
         self._second = 0.0
         self.utf8validator = Utf8Validator()
-        #: counted for all connections together; Autobahn insists on counting
+        # Nobody reads it; Autobahn insists on counting what comes by its way.
         self.trafficStats = self.factory.traffic
         self.state = self.STATE_OPEN
 
@@ -106,9 +111,28 @@ class Connection(WebSocketServerProtocol):
         if self._awaits_pong:
             self._awaits_pong = False
             self.factory.pongs.stop(self)
+        if not self.data and self.current_frame is None and not self.inside_message:
+            data = self._common(data)
         for start in range(0, len(data), _PIECE):
             self.data += data[start : start + _PIECE] if len(data) > _PIECE else data
             self.consumeData()
+
+    def _common(self, data: bytes) -> bytes:
+        """Messages in one whole frame each, as long as there is nothing else; gives what is left for Autobahn."""
+        start, size, most = 0, len(data), self.factory.settings.message_size
+        while start < size and self.state == self.STATE_OPEN:
+            begin, end = message_at(data, start, most)
+            if not end:
+                break
+            if end - begin < _LONG:
+                message = unmask(data, begin, end)
+            else:
+                message = create_xor_masker(data[begin - 4 : begin], end - begin).process(data[begin:end])
+            if data[start] == _WHOLE_TEXT and not is_utf8(message):
+                break
+            start = end
+            self._receive(message)
+        return data[start:] if start else data
 
     def consumeData(self) -> None:
         """Take frames from the buffer until it holds no whole one or the connection has ended."""
@@ -132,8 +156,12 @@ class Connection(WebSocketServerProtocol):
             self._fail_connection(POLICY_VIOLATION, "too many frames")
 
     def onMessageEnd(self) -> None:
-        """One whole message, which should be one SIP message (RFC 7118 §5)."""
+        """The last frame of a message has come."""
         message, self.message_data = b"".join(self.message_data), None
+        self._receive(message)
+
+    def _receive(self, message: bytes) -> None:
+        """One whole message, which should be one SIP message (RFC 7118 §5)."""
         flow = self.flow
         if not message or flow is None or flow.closed or self.state != self.STATE_OPEN:
             return
@@ -172,15 +200,7 @@ class Connection(WebSocketServerProtocol):
         """One message. The flow has looked whether the connection is open."""
         if self.state != self.STATE_OPEN:
             return
-        if data.isascii():
-            opcode = TEXT
-        else:
-            try:
-                data.decode()
-                opcode = TEXT
-            except UnicodeDecodeError:
-                opcode = BINARY
-        octets = frame(opcode, data)
+        octets = message_frame(data)
         self._written += len(octets)
         self.transport.write(octets)
         waiting = unsent(self.transport)

@@ -84,8 +84,8 @@ class WebSocketFactory(Factory):
         self._connections = connections
         self._random = random
         self._start_clocks()
-        # Plain numbers, read when somebody asks for metrics.
         self.traffic = TrafficStats()
+        # Plain numbers, read when somebody asks for metrics.
         #: open WebSockets
         self.open = 0
         #: WebSockets ever opened
