@@ -11,6 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, IReactorFDSet
 
 from oversip_tw.interfaces import Clock, Delayed, Log
+from oversip_tw.transport.accepted import AcceptedSocket
 from oversip_tw.transport.listener import BoundListener, ListenError
 
 #: Nothing can be accepted now: no descriptor, or no memory for one. The client waits in the kernel's queue.
@@ -23,6 +24,8 @@ _QUIET = 1.0
 
 class AcceptingPort(tcp.Port):
     """Pauses while nothing can be accepted, and takes IPv6 alone on an IPv6 address."""
+
+    transport = AcceptedSocket
 
     def __init__(self, listener: BoundListener, factory: IProtocolFactory, reactor: Any, log: Log) -> None:
         spec = listener.spec
@@ -37,6 +40,8 @@ class AcceptingPort(tcp.Port):
         if self.addressFamily == socket.AF_INET6:
             # Else "::" takes 0.0.0.0 too, and peers show as ::ffff:192.0.2.1.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Linux lets accepted sockets inherit it: small messages leave at once.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def doRead(self) -> None:

@@ -1,0 +1,78 @@
+"""An accepted connection of TCP: Twisted's, but what is written leaves at once where the kernel has room for it.
+
+Twisted queues every octet and asks the reactor to tell when the socket may be written: two changes of what epoll
+watches, one more event and often one more turn for each message, though a socket nearly always has room. The queue,
+and all that goes with it, remains for the times when it has not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+
+
+class AcceptedSocket(tcp.Server):
+    """Never reports an error from within a write: the reactor finds it a moment later. No ``startTLS``."""
+
+    #: what was read is being looked at: the answers to all of it leave together
+    _holding = False
+
+    def doRead(self) -> Any:
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self._holding = True
+        try:
+            self.protocol.dataReceived(data)
+        finally:
+            self._holding = False
+            if self._tempDataBuffer:
+                self._send()
+        return None
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` now if nothing waits before it, else in its turn."""
+        if not data or not self.connected or self._writeDisconnected:
+            return
+        if self.producer is not None and not self.streamingProducer:
+            # A pull producer makes the next piece when this one has left: not before the reactor had its turn.
+            super().write(data)  # type: ignore[no-untyped-call]
+            return
+        self._tempDataBuffer.append(data)
+        self._tempDataLen += len(data)
+        if self._holding:
+            self._maybePauseProducer()
+        else:
+            self._send()
+
+    def writeSequence(self, iovec: Any) -> None:
+        """The same for several pieces."""
+        self.write(b"".join(iovec))
+
+    def _send(self) -> None:
+        """Send what was written, or what fits of it; the reactor sends the rest."""
+        pieces = self._tempDataBuffer
+        if not self.dataBuffer and not self._aborting:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            try:
+                sent = self.socket.send(data)
+            except OSError:
+                # Full, or gone, which the reactor will see for itself.
+                sent = 0
+            self._tempDataLen -= sent
+            if not self._tempDataLen:
+                pieces.clear()
+                if self.producerPaused and self.producer is not None:
+                    self.producerPaused = False
+                    self.producer.resumeProducing()
+                return
+            pieces[:] = [data[sent:]]
+        self._maybePauseProducer()
+        self.startWriting()  # type: ignore[no-untyped-call]
