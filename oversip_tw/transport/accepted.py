@@ -28,6 +28,10 @@ class AcceptedSocket(tcp.Server):
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE
+        self._deliver(data)
+        return None
+
+    def _deliver(self, data: bytes) -> None:
         self._holding = True
         try:
             self.protocol.dataReceived(data)
@@ -35,7 +39,6 @@ class AcceptedSocket(tcp.Server):
             self._holding = False
             if self._tempDataBuffer:
                 self._send()
-        return None
 
     def write(self, data: bytes) -> None:
         """Send ``data`` now if nothing waits before it, else in its turn."""
@@ -58,11 +61,13 @@ class AcceptedSocket(tcp.Server):
 
     def _send(self) -> None:
         """Send what was written, or what fits of it; the reactor sends the rest."""
+        if self._aborting:
+            return
         pieces = self._tempDataBuffer
-        if not self.dataBuffer and not self._aborting:
+        if not self.dataBuffer:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             try:
-                sent = self.socket.send(data)
+                sent = self._write_now(data)
             except OSError:
                 # Full, or gone, which the reactor will see for itself.
                 sent = 0
@@ -76,3 +81,7 @@ class AcceptedSocket(tcp.Server):
             pieces[:] = [data[sent:]]
         self._maybePauseProducer()
         self.startWriting()  # type: ignore[no-untyped-call]
+
+    def _write_now(self, data: bytes) -> int:
+        """How much of ``data`` could be sent. Raises OSError for none, BlockingIOError among them."""
+        return self.socket.send(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -197,9 +198,13 @@ class ServerTls:
         self.prepare()()
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return self.connection(None)
+
+    def connection(self, sock: socket.socket | None) -> SSL.Connection:
+        """OpenSSL's side of one connection, on its socket or (None) in memory."""
         if self._clients.wanted == "no":
-            return SSL.Connection(self._contexts.default, None)
-        return Judging(self._contexts.default, bool(self._clients.authorities))
+            return SSL.Connection(self._contexts.default, sock)
+        return Judging(self._contexts.default, bool(self._clients.authorities), sock)
 
 
 class TlsFactory(TLSMemoryBIOFactory):
