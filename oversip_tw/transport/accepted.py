@@ -5,6 +5,8 @@ watches, one more event and often one more turn for each message, though a socke
 and all that goes with it, remains for the times when it has not.
 """
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 from typing import Any
@@ -46,7 +48,7 @@ class AcceptedSocket(tcp.Server):
             return
         if self.producer is not None and not self.streamingProducer:
             # A pull producer makes the next piece when this one has left: not before the reactor had its turn.
-            super().write(data)  # type: ignore[no-untyped-call]
+            super().write(data)
             return
         self._tempDataBuffer.append(data)
         self._tempDataLen += len(data)
@@ -74,13 +76,14 @@ class AcceptedSocket(tcp.Server):
             self._tempDataLen -= sent
             if not self._tempDataLen:
                 pieces.clear()
-                if self.producerPaused and self.producer is not None:
+                producer: Any = self.producer
+                if self.producerPaused and producer is not None:
                     self.producerPaused = False
-                    self.producer.resumeProducing()
+                    producer.resumeProducing()
                 return
             pieces[:] = [data[sent:]]
         self._maybePauseProducer()
-        self.startWriting()  # type: ignore[no-untyped-call]
+        self.startWriting()
 
     def _write_now(self, data: bytes) -> int:
         """How much of ``data`` could be sent. Raises OSError for none, BlockingIOError among them."""

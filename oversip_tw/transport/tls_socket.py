@@ -5,6 +5,8 @@ the rest of a connection; it stays where something else comes before TLS (`Proxi
 protocol sees of a connection is the same with both.
 """
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import contextlib
@@ -76,20 +78,20 @@ class TlsSocket(AcceptedSocket):
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
         if self._tempDataBuffer:
-            self._send()
+            self.startWriting()
         return None
 
     def _read_later(self) -> None:
         """Not before there is room to write: the reactor would say again and again that there is something to read."""
         self._reading_waits = True
-        self.stopReading()  # type: ignore[no-untyped-call]
-        self.startWriting()  # type: ignore[no-untyped-call]
+        self.stopReading()
+        self.startWriting()
 
     def _left(self) -> None:
         """The peer has said that nothing more comes. What waits for it leaves first, then our own goodbye."""
         self._peer_left = self.disconnecting = True
-        self.stopReading()  # type: ignore[no-untyped-call]
-        self.startWriting()  # type: ignore[no-untyped-call]
+        self.stopReading()
+        self.startWriting()
 
     def _broken(self, error: SSL.Error) -> Any:
         """TLS cannot go on; if the peer has to be told why, OpenSSL has done so."""
@@ -135,12 +137,12 @@ class TlsSocket(AcceptedSocket):
             return CONNECTION_DONE
         if self._reading_waits:
             self._reading_waits = False
-            self.startReading()  # type: ignore[no-untyped-call]
+            self.startReading()
             why = self.doRead()
             if why is not None or self._aborting or self._reading_waits:
                 return why
         if not self._secured:
-            self.stopWriting()  # type: ignore[no-untyped-call]
+            self.stopWriting()
             return None
         why = super().doWrite()
         if why is None and self._peer_left and not self._waits():
@@ -169,7 +171,7 @@ class TlsSocket(AcceptedSocket):
         if self.disconnecting and self._secured and not self._aborting and not self._waits():
             self._over = self._goodbye()
             if self._over:
-                self.startWriting()  # type: ignore[no-untyped-call]
+                self.startWriting()
 
     def _postLoseConnection(self) -> Any:
         """The last octet that waited has left."""
@@ -183,14 +185,14 @@ class TlsSocket(AcceptedSocket):
             try:
                 self.tls.shutdown()
             except SSL.WantWriteError:
-                self.startWriting()  # type: ignore[no-untyped-call]
+                self.startWriting()
                 return False
             except SSL.Error:
                 # There is nobody to say it to, as the next read will show.
                 pass
             self._said_goodbye = True
             if not self._peer_left:
-                self.startReading()  # type: ignore[no-untyped-call]
+                self.startReading()
         return self._peer_left
 
     def readConnectionLost(self, reason: Failure) -> None:
@@ -199,7 +201,7 @@ class TlsSocket(AcceptedSocket):
 
     def connectionLost(self, reason: Failure) -> None:
         reason, self._reason = self._reason or reason, None
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)
         # The descriptor's number may be somebody else's by now.
         self.tls = None
 
