@@ -46,7 +46,7 @@ class WritingTests(SocketCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_full(self) -> None:
-        """What the kernel does not take waits and leaves in its order; who fills the queue is told to pause and go on."""
+        """What the kernel does not take waits and leaves in order; who fills the queue has to pause and may go on."""
         producer = Producer()
         self.wire.registerProducer(producer, True)
         wrote = b""
@@ -79,7 +79,7 @@ class WritingTests(SocketCase):
         """Who has to be asked for each piece is asked once in a turn, not all at once."""
 
         class Pull(Producer):
-            def resumeProducing(producer) -> None:  # noqa: N805
+            def resumeProducing(producer) -> None:
                 super().resumeProducing()
                 self.wire.write(b"piece")
 

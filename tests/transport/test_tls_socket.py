@@ -133,7 +133,7 @@ class PassingTests(TlsSocketCase):
         """A pull producer waits for the handshake too, and does not keep the reactor busy."""
 
         class Pull(Producer):
-            def resumeProducing(producer) -> None:  # noqa: N805
+            def resumeProducing(producer) -> None:
                 super().resumeProducing()
                 if len(producer.calls) < 4:
                     self.wire.write(b"piece")
