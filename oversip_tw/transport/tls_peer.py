@@ -13,13 +13,14 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from oversip_tw.interfaces import TlsPeer
 from oversip_tw.transport.peer_identity import identities
+from oversip_tw.transport.tls_records import Records
 from oversip_tw.transport.tls_socket import TlsSocket
 
 #: somebody who has shown nothing
 NOBODY = TlsPeer()
 
 
-class Judging(SSL.Connection):
+class Judging(Records):
     """A connection that remembers what was wrong with its peer's certificate."""
 
     def __init__(self, context: SSL.Context, judges: bool = True, sock: socket.socket | None = None) -> None:

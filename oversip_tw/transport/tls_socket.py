@@ -21,9 +21,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from oversip_tw.transport.accepted import AcceptedSocket
+from oversip_tw.transport.tls_records import RECORD
 
-#: the most that one TLS record carries
-_RECORD = 16_384
 #: for what a peer still sent when its handshake had failed
 _REST = 65_536
 
@@ -53,7 +52,7 @@ class TlsSocket(AcceptedSocket):
         if not self._secured:
             return self._shake_hands()
         try:
-            data = self.tls.recv(_RECORD)
+            data = self.tls.recv(RECORD)
         except SSL.WantReadError:
             return None
         except SSL.WantWriteError:
@@ -118,7 +117,7 @@ class TlsSocket(AcceptedSocket):
         try:
             while sent < size:
                 # What did not fit has to be offered again as it was: it stays at the head of the queue.
-                sent += self.tls.send(data if size <= _RECORD else data[sent : sent + _RECORD])
+                sent += self.tls.send(data if size <= RECORD else data[sent : sent + RECORD])
         except (SSL.WantWriteError, SSL.WantReadError):
             pass
         except SSL.Error as error:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import WebSocketProtocol
 from autobahn.websocket.utf8validator import Utf8Validator
-from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -17,6 +16,7 @@ from twisted.python.failure import Failure
 from oversip_tw.transport.backlog import unsent
 from oversip_tw.transport.websocket.flow import WebSocketFlow
 from oversip_tw.transport.websocket.frames import TEXT, close_payload, is_utf8, message_at, message_frame, unmask
+from oversip_tw.transport.websocket.unmasking import SHORT, unmask_long
 
 if TYPE_CHECKING:
     from oversip_tw.transport.websocket.factory import WebSocketFactory
@@ -27,8 +27,6 @@ NORMAL, GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1000, 1001, 1008, 1009
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
 #: Autobahn cuts what it has consumed off its buffer frame by frame; small pieces keep a flood of tiny frames linear
 _PIECE = 16_384
-#: from here on Autobahn's unmasking in C is quicker, in spite of what it costs to begin
-_LONG = 1_200
 #: of a text message that is whole
 _WHOLE_TEXT = 0x80 | TEXT
 
@@ -124,10 +122,7 @@ class Connection(WebSocketServerProtocol):
             begin, end = message_at(data, start, most)
             if not end:
                 break
-            if end - begin < _LONG:
-                message = unmask(data, begin, end)
-            else:
-                message = create_xor_masker(data[begin - 4 : begin], end - begin).process(data[begin:end])
+            message = unmask(data, begin, end) if end - begin < SHORT else unmask_long(data, begin, end)
             if data[start] == _WHOLE_TEXT and not is_utf8(message):
                 break
             start = end
