@@ -73,15 +73,15 @@ class AcceptedSocket(tcp.Server):
             except OSError:
                 # Full, or gone, which the reactor will see for itself.
                 sent = 0
-            self._tempDataLen -= sent
-            if not self._tempDataLen:
-                pieces.clear()
+            pieces.clear()
+            self._tempDataLen = 0
+            if sent == len(data):
                 producer: Any = self.producer
                 if self.producerPaused and producer is not None:
                     self.producerPaused = False
                     producer.resumeProducing()
                 return
-            pieces[:] = [data[sent:]]
+            self.dataBuffer = data[sent:]
         self._maybePauseProducer()
         self.startWriting()
 

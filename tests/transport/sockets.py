@@ -15,6 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from oversip_tw.transport.accepted import AcceptedSocket
 
 
+#: octets that the kernel keeps at each end, about
+_ROOM = 65_536
+
+
 class Server(Protocol):
     """Remembers what it got and why it ended; ``then`` is called with what arrives."""
 
@@ -60,7 +64,11 @@ class SocketCase(SynchronousTestCase):
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.addCleanup(listener.close)
-        self.client = socket.create_connection(listener.getsockname())
+        self.client = socket.socket()
+        for sock, option in ((listener, socket.SO_SNDBUF), (self.client, socket.SO_RCVBUF)):
+            # Else the kernel takes megabytes, or not, as it likes.
+            sock.setsockopt(socket.SOL_SOCKET, option, _ROOM)
+        self.client.connect(listener.getsockname())
         self.addCleanup(self.client.close)
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.client.settimeout(5)

@@ -159,7 +159,7 @@ class PassingTests(TlsSocketCase):
             self.wire.write(piece)
             self.turn()
         self.assertTrue(self.writing)
-        self.assertEqual(set(producer.calls), {"pause"})
+        self.assertIn("pause", producer.calls)
         for _ in range(1000):
             if len(self.read) == len(wrote):
                 break
