@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.transport.accepted import AcceptedSocket
 
-
 #: octets that the kernel keeps at each end, about
 _ROOM = 65_536
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol as Interface
 
-from autobahn.websocket.protocol import TrafficStats
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
@@ -84,7 +83,6 @@ class WebSocketFactory(Factory):
         self._connections = connections
         self._random = random
         self._start_clocks()
-        self.traffic = TrafficStats()
         # Plain numbers, read when somebody asks for metrics.
         #: open WebSockets
         self.open = 0
