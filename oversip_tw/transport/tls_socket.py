@@ -36,8 +36,8 @@ class TlsSocket(AcceptedSocket):
     _secured = False
     #: OpenSSL has to write before it can read (or shake hands) on
     _reading_waits = False
-    #: our close_notify has left; the peer's has come; nothing more to do but close the socket
-    _said_goodbye = _peer_left = _over = False
+    #: our close_notify has left; the peer's has come
+    _said_goodbye = _peer_left = False
     _reason: Failure | None = None
 
     def __init__(self, connect: Callable[[socket.socket], SSL.Connection], sock: socket.socket, *more: Any) -> None:
@@ -116,8 +116,10 @@ class TlsSocket(AcceptedSocket):
         sent, size = 0, len(data)
         try:
             while sent < size:
-                # What did not fit has to be offered again as it was: it stays at the head of the queue.
-                sent += self.tls.send(data if size <= RECORD else data[sent : sent + RECORD])
+                # What did not fit has to be offered again as it was: it stays at the head of the queue. Once it has
+                # left, OpenSSL counts it alone, however much was offered.
+                whole = not sent and size <= RECORD
+                sent += self.tls.send(data if whole else data[sent : sent + RECORD])
         except (SSL.WantWriteError, SSL.WantReadError):
             pass
         except SSL.Error as error:
@@ -132,8 +134,6 @@ class TlsSocket(AcceptedSocket):
             return CONNECTION_LOST
 
     def doWrite(self) -> Any:
-        if self._over:
-            return CONNECTION_DONE
         if self._reading_waits:
             self._reading_waits = False
             self.startReading()
@@ -168,9 +168,7 @@ class TlsSocket(AcceptedSocket):
 
     def _end_if_due(self) -> None:
         if self.disconnecting and self._secured and not self._aborting and not self._waits():
-            self._over = self._goodbye()
-            if self._over:
-                self.startWriting()
+            self._goodbye()
 
     def _postLoseConnection(self) -> Any:
         """The last octet that waited has left."""

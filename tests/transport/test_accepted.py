@@ -94,6 +94,11 @@ class WritingTests(SocketCase):
 
 
 class EndingTests(SocketCase):
+    def test_nothing_to_read(self) -> None:
+        """A read too many does no harm."""
+        self.assertIsNone(self.wire.doRead())
+        self.assertIsNone(self.server.lost)
+
     def test_by_the_client(self) -> None:
         """FIN, after the last octets have been read."""
         self.client.send(b"last")
