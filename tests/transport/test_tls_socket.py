@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import INegotiated
+from twisted.web.resource import Resource
+from twisted.web.static import Data
 from zope.interface.verify import verifyObject
 
+from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.testing import Clock, MemoryListener, RecordingReceiver
 from oversip_tw.transport.listener import ClientCertificates
 from oversip_tw.transport.tls import ServerTls
 from oversip_tw.transport.tls_peer import NOBODY, shown
+from oversip_tw.transport.websocket import WebSocketFactory
+from tests.websocket.wire import CLOSE, TEXT, frame, head
 
 from .certificates import Authority
 from .sockets import Producer, Server
@@ -184,3 +190,51 @@ class ClientCertificateTests(TlsSocketCase):
         """A client may show nothing."""
         self.shake_hands()
         self.assertEqual(shown(self.wire), NOBODY)
+
+
+class WebSocketTests(TlsSocketCase):
+    """`WebSocketFactory` directly on the socket: its front gives way to what comes after it."""
+
+    def make_protocol(self) -> Any:
+        page = Resource()
+        page.putChild(b"", Data(b"the page", "text/plain"))
+        self.receiver = RecordingReceiver()
+        factory = WebSocketFactory(self.receiver, FlowTable(), MemoryListener("wss"), Clock(), resource=page)
+        return factory.buildProtocol(None)
+
+    def test_websocket(self) -> None:
+        """Handshake, a message each way, and the close."""
+        self.move()
+        self.peer.write(head())
+        self.move()
+        self.assertTrue(self.read.startswith(b"HTTP/1.1 101 "))
+        (flow,) = self.receiver.opened
+        self.assertTrue(flow.secure)
+        self.peer.write(frame(TEXT, b"hello") + frame(TEXT, b"\r\n\r\n"))
+        self.move()
+        self.assertEqual(self.receiver.data, [b"hello"])
+        self.assertTrue(self.read.endswith(b"\x81\x02\r\n"))
+        flow.send(b"x" * 100_000)
+        for _ in range(20):
+            self.move()
+        self.assertTrue(self.read.endswith(b"x" * 100_000))
+        self.peer.write(frame(CLOSE, b"\x03\xe9"))
+        self.move()
+        self.assertTrue(self.goodbye)
+        self.assertEqual(len(self.receiver.lost), 1)
+
+    def test_page(self) -> None:
+        """twisted.web answers, and says goodbye."""
+        self.move()
+        self.peer.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.move()
+        self.assertTrue(self.read.endswith(b"the page"))
+        self.assertTrue(self.goodbye)
+
+    def test_refused(self) -> None:
+        """The answer arrives, then the goodbye."""
+        self.move()
+        self.peer.write(head(Sec_WebSocket_Protocol="other"))
+        self.move()
+        self.assertTrue(self.read.startswith(b"HTTP/1.1 400 "))
+        self.assertTrue(self.goodbye)
