@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from OpenSSL import SSL
 from twisted.internet.interfaces import INegotiated
 from twisted.web.resource import Resource
