@@ -19,7 +19,7 @@ from setuptools.command.build_ext import build_ext
 #: what every message goes through, compiled by mypyc: the Python in there is all there is to it
 COMPILED = (
     "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "proxy", "edge", "server",
-    "transport/datagrams", "transport/flow", "transport/listener",
+    "transport/datagrams", "transport/flow", "transport/listener", "transport/websocket/frames",
 )  # fmt: skip
 #: made once, by attrs or by dataclasses with defaults that are functions: nothing to gain
 AS_THEY_ARE = ("transaction/timers.py", "server/assembly.py", "settings.py", "__init__.py")

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.python import usage
 
 from oversip_tw import config
-from oversip_tw.service import Server, StartUpError, monotonic
+from oversip_tw.service import Server, StartUpError, lean, monotonic
 
 
 class Options(usage.Options):
@@ -32,7 +32,7 @@ def makeService(options: Options) -> Server:
     except config.ConfigError as error:
         raise SystemExit("\n".join(error.lines())) from None
     sys.excepthook = _one_line
-    return Server(settings, monotonic(reactor), reread=(lambda: config.load(file)) if file else None)
+    return Server(settings, lean(monotonic(reactor)), reread=(lambda: config.load(file)) if file else None)
 
 
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from oversip_tw.cli.failure import Failure
 from oversip_tw.config import Config
-from oversip_tw.service import Server, StartUpError, logs, monotonic
+from oversip_tw.service import Server, StartUpError, lean, logs, monotonic
 
 
 def run(
@@ -25,7 +25,7 @@ def run(
 
         reactor = default
     logs.to_stream(sys.stderr, settings.log.level)
-    server = Server(settings, monotonic(reactor), reread=reread)
+    server = Server(settings, lean(monotonic(reactor)), reread=reread)
     try:
         server.startService()
     except StartUpError as error:

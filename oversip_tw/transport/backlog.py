@@ -10,10 +10,14 @@ from twisted.protocols.policies import ProtocolWrapper
 from zope.interface import implementer
 
 from oversip_tw.transaction.wheel import Timer, TimerWheel
+from oversip_tw.transport.accepted import AcceptedSocket
 
 
 def unsent(transport: Any) -> int:
     """Octets in a Twisted transport's own queue, the kernel's not counted; 0 where it shows none."""
+    if isinstance(transport, AcceptedSocket):
+        # Nearly always.
+        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     waiting = len(getattr(transport, "dataBuffer", b"")) - int(getattr(transport, "offset", 0))

@@ -75,11 +75,12 @@ class Listeners:
         else:
             raise ListenError(spec, "nothing here speaks WebSocket")
         tls = self._server_tls(spec) if spec.transport in ("tls", "wss") else None
-        if tls is not None:
-            factory = TlsFactory(tls, False, factory, self._reactor)
+        on_socket = tls
         if spec.proxy_protocol:
+            if tls is not None:
+                factory, on_socket = TlsFactory(tls, False, factory, self._reactor), None
             factory = ProxiedFactory(self._streams, listener, factory, self._is_proxy)
-        self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log))
+        self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log, on_socket))
         if tls is not None:
             self._tls.append(tls)
         return listener

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
@@ -11,7 +12,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, IReactorFDSet
 
 from oversip_tw.interfaces import Clock, Delayed, Log
+from oversip_tw.transport.accepted import AcceptedSocket
 from oversip_tw.transport.listener import BoundListener, ListenError
+from oversip_tw.transport.tls import ServerTls, TlsFactory
+from oversip_tw.transport.tls_socket import TlsSocket
 
 #: Nothing can be accepted now: no descriptor, or no memory for one. The client waits in the kernel's queue.
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -24,9 +28,13 @@ _QUIET = 1.0
 class AcceptingPort(tcp.Port):
     """Pauses while nothing can be accepted, and takes IPv6 alone on an IPv6 address."""
 
-    def __init__(self, listener: BoundListener, factory: IProtocolFactory, reactor: Any, log: Log) -> None:
+    def __init__(
+        self, listener: BoundListener, factory: IProtocolFactory, reactor: Any, log: Log, tls: ServerTls | None = None
+    ) -> None:
         spec = listener.spec
         super().__init__(spec.port, factory, spec.backlog, spec.address, reactor)
+        #: makes what ``factory``'s protocols talk to
+        self.transport: Any = AcceptedSocket if tls is None else partial(TlsSocket, tls.connection)
         self._clock: Clock = reactor
         self._log = log
         self._paused: Delayed | None = None
@@ -37,6 +45,8 @@ class AcceptingPort(tcp.Port):
         if self.addressFamily == socket.AF_INET6:
             # Else "::" takes 0.0.0.0 too, and peers show as ::ffff:192.0.2.1.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Linux lets accepted sockets inherit it: small messages leave at once.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
     def doRead(self) -> None:
@@ -85,14 +95,21 @@ class AcceptingPort(tcp.Port):
     stopListening = loseConnection
 
 
-def listen_tcp(reactor: Any, listener: BoundListener, factory: IProtocolFactory, log: Log) -> Any:
-    """Accept connections for ``factory`` and tell ``listener`` its port; an IListeningPort. Raises ListenError."""
+def listen_tcp(
+    reactor: Any, listener: BoundListener, factory: IProtocolFactory, log: Log, tls: ServerTls | None = None
+) -> Any:
+    """Accept connections for ``factory``, inside ``tls`` if that is given, and tell ``listener`` its port.
+
+    Gives an IListeningPort. Raises ListenError.
+    """
     spec = listener.spec
     try:
         if IReactorFDSet.providedBy(reactor):
-            port: Any = AcceptingPort(listener, factory, reactor, log)
+            port: Any = AcceptingPort(listener, factory, reactor, log, tls)
             port.startListening()
         else:
+            if tls is not None:
+                factory = TlsFactory(tls, False, factory, reactor)
             port = reactor.listenTCP(spec.port, factory, spec.backlog, spec.address)
     except CannotListenError as error:
         raise ListenError(spec, _os_text(error.socketError)) from None

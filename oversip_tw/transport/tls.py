@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from zope.interface import implementer
 from oversip_tw.transport.listener import CertificateFiles, ClientCertificates
 from oversip_tw.transport.reason import tls_text
 from oversip_tw.transport.tls_peer import Judging, insist, take_note
+from oversip_tw.transport.tls_records import Records
 
 #: forward secrecy only; CBC is left for phones that know nothing newer
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES256:ECDHE+AES128:!aNULL:!eNULL:!MD5:!DSS"
@@ -197,9 +199,13 @@ class ServerTls:
         self.prepare()()
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return self.connection(None)
+
+    def connection(self, sock: socket.socket | None) -> SSL.Connection:
+        """OpenSSL's side of one connection, on its socket or (None) in memory."""
         if self._clients.wanted == "no":
-            return SSL.Connection(self._contexts.default, None)
-        return Judging(self._contexts.default, bool(self._clients.authorities))
+            return Records(self._contexts.default, sock)
+        return Judging(self._contexts.default, bool(self._clients.authorities), sock)
 
 
 class TlsFactory(TLSMemoryBIOFactory):

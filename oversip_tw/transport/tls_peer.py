@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +13,19 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from oversip_tw.interfaces import TlsPeer
 from oversip_tw.transport.peer_identity import identities
+from oversip_tw.transport.tls_records import Records
+from oversip_tw.transport.tls_socket import TlsSocket
 
 #: somebody who has shown nothing
 NOBODY = TlsPeer()
 
 
-class Judging(SSL.Connection):
+class Judging(Records):
     """A connection that remembers what was wrong with its peer's certificate."""
 
-    def __init__(self, context: SSL.Context, judges: bool = True) -> None:
+    def __init__(self, context: SSL.Context, judges: bool = True, sock: socket.socket | None = None) -> None:
         """``judges``: there are authorities to judge the peer by."""
-        super().__init__(context, None)
+        super().__init__(context, sock)
         self.judges = judges
         #: OpenSSL's first error (X509_V_ERR_*); 0: none
         self.code = 0
@@ -42,9 +45,12 @@ def take_note(connection: SSL.Connection, certificate: crypto.X509, code: int, d
 
 def shown(transport: Any) -> TlsPeer | None:
     """What the other end of ``transport`` has shown, after the handshake; None without TLS, or if it was not asked."""
-    if not isinstance(transport, TLSMemoryBIOProtocol):
+    if isinstance(transport, TlsSocket):
+        connection = transport.tls
+    elif isinstance(transport, TLSMemoryBIOProtocol):
+        connection = transport.getHandle()  # type: ignore[no-untyped-call]
+    else:
         return None
-    connection = transport.getHandle()  # type: ignore[no-untyped-call]
     if not isinstance(connection, Judging):
         return None
     try:

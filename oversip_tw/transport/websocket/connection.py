@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.protocol import WebSocketProtocol
+from autobahn.websocket.protocol import TrafficStats, WebSocketProtocol
 from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
@@ -15,7 +16,8 @@ from twisted.python.failure import Failure
 
 from oversip_tw.transport.backlog import unsent
 from oversip_tw.transport.websocket.flow import WebSocketFlow
-from oversip_tw.transport.websocket.frames import BINARY, TEXT, close_payload, frame
+from oversip_tw.transport.websocket.frames import TEXT, close_payload, is_utf8, message_at, message_frame, unmask
+from oversip_tw.transport.websocket.unmasking import SHORT, unmask_long
 
 if TYPE_CHECKING:
     from oversip_tw.transport.websocket.factory import WebSocketFactory
@@ -26,6 +28,8 @@ NORMAL, GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1000, 1001, 1008, 1009
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
 #: Autobahn cuts what it has consumed off its buffer frame by frame; small pieces keep a flood of tiny frames linear
 _PIECE = 16_384
+#: of a text message that is whole
+_WHOLE_TEXT = 0x80 | TEXT
 
 
 class _Silence:
@@ -54,10 +58,18 @@ class Connection(WebSocketServerProtocol):
     failByDrop = True
     echoCloseCodeReason = False
     websocket_version = 13
+    # Nobody reads it; Autobahn insists on counting what comes by its way.
+    trafficStats = TrafficStats()
     #: a connection, or TLS or PROXY around one
     transport: Any
     message_data: Any
-    current_frame: Any
+    #: what each connection begins with, beside what Autobahn lets it begin with: see _begin_alike
+    state = WebSocketProtocol.STATE_OPEN
+    current_frame: Any = None
+    inside_message = False
+    _awaits_pong = _leaving = False
+    _frames = _controls = _written = 0
+    _second = 0.0
 
     def __init__(self, flow: WebSocketFlow, factory: WebSocketFactory, host: str) -> None:
         # Not Autobahn's: it makes futures and details that nobody here asks for.
@@ -69,35 +81,12 @@ class Connection(WebSocketServerProtocol):
     # -- opening
 
     def connectionMade(self) -> None:
-        """The 101 has been written: the WebSocket is open."""
-        WebSocketProtocol._connectionMade(self)
-        self.inside_message = False
-        self.current_frame = None
-        self._awaits_pong = False
-        self._frames = 0
-        self._controls = 0
-        self._written = 0
-        self._leaving = False
-        self._slim()
-        self._second = 0.0
-        self.utf8validator = Utf8Validator()
-        #: counted for all connections together; Autobahn insists on counting
-        self.trafficStats = self.factory.traffic
-        self.state = self.STATE_OPEN
+        """The 101 has been written: the WebSocket is open, and what it begins with stands on the class."""
 
-    def _slim(self) -> None:
-        """Move the plain values that every connection begins with to the class: 30 attributes less for each."""
-        cls = type(self)
-        own: dict[str, Any] = {}
-        for name, value in self.__dict__.items():
-            if value is None or type(value) in (bool, int, bytes):
-                if not hasattr(cls, name):
-                    setattr(cls, name, value)
-                if getattr(cls, name) is value:
-                    continue
-            own[name] = value
-        own.pop("send_queue", None)
-        self.__dict__ = own
+    @cached_property
+    def utf8validator(self) -> Any:  # type: ignore[override]
+        """For text that comes in pieces, as most connections never send any."""
+        return Utf8Validator()
 
     # -- receiving
 
@@ -106,9 +95,25 @@ class Connection(WebSocketServerProtocol):
         if self._awaits_pong:
             self._awaits_pong = False
             self.factory.pongs.stop(self)
+        if not self.data and self.current_frame is None and not self.inside_message:
+            data = self._common(data)
         for start in range(0, len(data), _PIECE):
             self.data += data[start : start + _PIECE] if len(data) > _PIECE else data
             self.consumeData()
+
+    def _common(self, data: bytes) -> bytes:
+        """Messages in one whole frame each, as long as there is nothing else; gives what is left for Autobahn."""
+        start, size, most = 0, len(data), self.factory.settings.message_size
+        while start < size and self.state == self.STATE_OPEN:
+            begin, end = message_at(data, start, most)
+            if not end:
+                break
+            message = unmask(data, begin, end) if end - begin < SHORT else unmask_long(data, begin, end)
+            if data[start] == _WHOLE_TEXT and not is_utf8(message):
+                break
+            start = end
+            self._receive(message)
+        return data[start:] if start else data
 
     def consumeData(self) -> None:
         """Take frames from the buffer until it holds no whole one or the connection has ended."""
@@ -132,8 +137,12 @@ class Connection(WebSocketServerProtocol):
             self._fail_connection(POLICY_VIOLATION, "too many frames")
 
     def onMessageEnd(self) -> None:
-        """One whole message, which should be one SIP message (RFC 7118 §5)."""
+        """The last frame of a message has come."""
         message, self.message_data = b"".join(self.message_data), None
+        self._receive(message)
+
+    def _receive(self, message: bytes) -> None:
+        """One whole message, which should be one SIP message (RFC 7118 §5)."""
         flow = self.flow
         if not message or flow is None or flow.closed or self.state != self.STATE_OPEN:
             return
@@ -172,15 +181,7 @@ class Connection(WebSocketServerProtocol):
         """One message. The flow has looked whether the connection is open."""
         if self.state != self.STATE_OPEN:
             return
-        if data.isascii():
-            opcode = TEXT
-        else:
-            try:
-                data.decode()
-                opcode = TEXT
-            except UnicodeDecodeError:
-                opcode = BINARY
-        octets = frame(opcode, data)
+        octets = message_frame(data)
         self._written += len(octets)
         self.transport.write(octets)
         waiting = unsent(self.transport)
@@ -287,3 +288,20 @@ class Connection(WebSocketServerProtocol):
             flow.closed = True
             flow.wire = None
             self.factory.lost(flow, reason)
+
+
+def _begin_alike() -> None:
+    """Put the plain values that Autobahn gives every connection onto the class: 60 attributes less for each."""
+
+    class First:
+        isServer = True
+
+    first: Any = Connection.__new__(Connection)
+    first.factory = First
+    WebSocketProtocol._connectionMade(first)
+    for name, value in vars(first).items():
+        if (value is None or type(value) in (bool, int, bytes)) and name not in vars(Connection):
+            setattr(Connection, name, value)
+
+
+_begin_alike()

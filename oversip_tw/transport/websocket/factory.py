@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol as Interface
 
-from autobahn.websocket.protocol import TrafficStats
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
@@ -85,7 +84,6 @@ class WebSocketFactory(Factory):
         self._random = random
         self._start_clocks()
         # Plain numbers, read when somebody asks for metrics.
-        self.traffic = TrafficStats()
         #: open WebSockets
         self.open = 0
         #: WebSockets ever opened
