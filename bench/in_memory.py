@@ -11,14 +11,17 @@ import re
 from collections.abc import Callable
 
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
+from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.interfaces import Flow, Target
 from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.proxy import settings as proxy
+from oversip_tw.proxy.settings import NextHop
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
+from oversip_tw.sip.uri import Uri
 from oversip_tw.testing import Clock, FakeConnector, FakeLookups, MemoryLog
 from oversip_tw.transport.listener import ListenerSpec
 from oversip_tw.transport.udp import UdpListener
@@ -26,6 +29,8 @@ from oversip_tw.transport.udp import UdpListener
 DOMAIN = "bench.test"
 SERVER, CALLER, CALLED = ("192.0.2.1", 5060), ("192.0.2.4", 5060), ("192.0.2.7", 5060)
 STRANGER = ("192.0.2.9", 5060)
+#: behind an edge
+CORE = ("192.0.2.2", 5060)
 #: whose REGISTERs are believed
 TRUSTED = ("192.0.2.4", "192.0.2.5")
 
@@ -55,19 +60,22 @@ class _Users:
 class Bench:
     """The element, its UDP port, and what came out of that: ``sent`` holds (octets, address)."""
 
-    def __init__(self, transactions: int = 1_000_000) -> None:
+    def __init__(self, transactions: int = 1_000_000, edge: bool = False) -> None:
+        """``edge``: of the core at `CORE`, instead of a registrar."""
         self.clock = Clock()
         self.clock.advance(1000)
         self.sent: list[tuple[bytes, object]] = []
         self._ids = itertools.count()
         flows = FlowTable()
-        self.element = self._assemble(flows, transactions)
+        self.element = self._assemble(flows, transactions, edge)
         self.udp = UdpListener(ListenerSpec("udp", *SERVER), self.element, MemoryLog())
         self.udp.sendto = lambda data, address: self.sent.append((data, address))
         flows.serve_udp(lambda local, peer: self.udp.flow(peer))
         self.element.listens(self.udp.listener)
 
-    def _assemble(self, flows: FlowTable, transactions: int) -> Element:
+    def _assemble(self, flows: FlowTable, transactions: int, edge: bool) -> Element:
+        domains = () if edge else (DOMAIN,)
+        core = NextHop(frozenset(), (Uri.parse(f"sip:{CORE[0]}"),))
         connector = FakeConnector(())
         connector.flow_to = self._flow_to  # type: ignore[method-assign]
         return assemble(
@@ -83,12 +91,13 @@ class Bench:
                 users=_Users(),
             ),
             Settings(
-                domains=(DOMAIN,),
+                domains=domains,
                 keys=(b"k" * 32,),
-                trust=Trust((TrustedSource(TRUSTED, Role.TRUNK),)),
-                proxy=proxy.Settings(domains=(DOMAIN,)),
+                trust=Trust((TrustedSource((CORE[0],), Role.CORE) if edge else TrustedSource(TRUSTED, Role.TRUNK),)),
+                proxy=proxy.Settings(domains=domains, edge=edge),
                 registrar=registrar.Settings(domains=frozenset({DOMAIN})),
                 transactions=transactions,
+                edge=EdgeSettings(core, probe=0) if edge else None,
             ),
         )
 
@@ -165,14 +174,16 @@ class Bench:
             f"{_AGENT}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
-    def answer(self, request: bytes, status: bytes, number: int, body: bytes = b"") -> bytes:
-        """As the called phone at `CALLED` answers."""
+    def answer(
+        self, request: bytes, status: bytes, number: int, body: bytes = b"", contact: str = "<sip:u0@192.0.2.7:5060>"
+    ) -> bytes:
+        """As the called phone at `CALLED` answers, or whoever has that ``contact``."""
         head = request.partition(b"\r\n\r\n")[0] + b"\r\n"
         copied = b"".join(_COPIED.findall(head))
         [to] = _TO.findall(copied)
         if b";tag=" not in to:
             copied = copied.replace(to, to[:-2] + b";tag=a%d\r\n" % number)
-        own = b"Contact: <sip:u0@192.0.2.7:5060>\r\nServer: a phone\r\nContent-Length: %d\r\n\r\n" % len(body)
+        own = b"Contact: %s\r\nServer: a phone\r\nContent-Length: %d\r\n\r\n" % (contact.encode(), len(body))
         return b"SIP/2.0 %s\r\n%s%s%s" % (status, copied, own, body)
 
     def call(self, number: int, hear: Callable[[bytes, tuple[str, int]], list[bytes]]) -> None:
@@ -245,4 +256,24 @@ def call(bench: Bench, first: int, units: int, counted: Callable[..., None]) -> 
         counted(lambda: bench.clock.advance(0.001))
 
 
-WORKLOADS: dict[str, Workload] = {"options": options, "register": register, "digest": digest, "call": call}
+def edge_register(bench: Bench, first: int, units: int, counted: Callable[..., None]) -> None:
+    """REGISTERs of phones through an edge to its core, and back; of another bench than the one that is given."""
+    bench = Bench(edge=True)
+
+    def hear(message: bytes, source: tuple[str, int]) -> bytes:
+        bench.sent.clear()
+        counted(lambda: bench.udp.arrived(message, source))
+        [(data, _)] = bench.sent
+        return data
+
+    for number in range(first, first + units):
+        sent = hear(bench.register(number % 50, 10 + number, STRANGER[0]), STRANGER)
+        assert sent.startswith(b"REGISTER "), sent
+        answer = bench.answer(sent, b"200 OK", number, contact=f"<sip:u{number % 50}@{STRANGER[0]}:5060>;expires=600")
+        assert hear(answer, CORE).startswith(b"SIP/2.0 200")
+        counted(lambda: bench.clock.advance(0.001))
+
+
+WORKLOADS: dict[str, Workload] = {
+    "options": options, "register": register, "digest": digest, "call": call, "edge-register": edge_register,
+}  # fmt: skip
