@@ -39,7 +39,10 @@ def wanted() -> bool:
 def c_extensions() -> list[Extension]:
     if sys.platform != "linux":
         return []
-    return [Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"])]
+    return [
+        Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"]),
+        Extension("oversip_tw.sip._scan", ["oversip_tw/sip/_scan.c"]),
+    ]
 
 
 def compiled_modules() -> list[Extension]:

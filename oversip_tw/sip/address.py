@@ -8,6 +8,7 @@ from typing import Final
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
+from oversip_tw.sip.scan import plain_address
 from oversip_tw.sip.uri import Params, Uri, check_params, find_param, unreadable
 
 _MEMO = 4096  # addresses
@@ -75,6 +76,14 @@ def read_params(text: str) -> Params:
 
 
 def _parse(text: str) -> NameAddr:
+    plain = plain_address(text)
+    if plain is not None:
+        name, uri, tag = plain
+        return NameAddr(name, Uri.parse(uri), () if tag is None else (("tag", tag),), text, tag)
+    return _parse_any(text)
+
+
+def _parse_any(text: str) -> NameAddr:
     match = grammar.name_addr.fullmatch(text)
     if match is not None:
         quoted, tokens, uri, parameters = match.groups()

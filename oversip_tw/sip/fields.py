@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from oversip_tw.sip import grammar, names
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
+from oversip_tw.sip.scan import is_call_id
 
 MISSING = {
     "via": "Missing Via",
@@ -34,7 +35,7 @@ def first_of(field: str) -> str:
 
 
 def read_call_id(text: str) -> str:
-    if grammar.callid.fullmatch(text) is None:
+    if not is_call_id(text):
         raise ParseError("Bad Call-ID")
     return text
 
@@ -61,11 +62,16 @@ def read_max_forwards(text: str) -> int:
     return hops
 
 
-def read_content_length(text: str) -> int:
+def _read_content_length(text: str) -> int:
     length = grammar.number(text, 2**31 - 1)
     if length is None:
         raise ParseError("Bad Content-Length")
     return length
+
+
+_lengths = Memo(_read_content_length, _MEMO, 10)
+#: octets, below 2**31
+read_content_length = _lengths.__getitem__
 
 
 def with_content_length(headers: Sequence[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:

@@ -57,6 +57,10 @@ absolute_uri = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):((?>(?:[{_UNRESERVED};/
 name_addr = re.compile(
     rf"(?:({_QUOTED}){_SWS}|((?>(?:{_TOKEN}++{_SWS})*)))<([^<>]*+)>((?>(?:{_GENERIC_PARAM})*)){_SWS}"
 )
+#: groups: quoted display name without its quotes, display name of tokens, URI, tag; as it usually is
+plain_address = re.compile(
+    rf'(?:"([^"\\\x00-\x08\x0a-\x1f\x7f]*+)"{_SWS}|((?>(?:{_TOKEN}++{_SWS})*)))<([^<>]*+)>(?>(?:;tag=({_TOKEN}++))?)'
+)
 #: groups: URI, parameters. Without brackets a URI holds no ";", "?" or "," (RFC 3261 §20.10).
 addr_spec = re.compile(rf'([^ \t<>,;?"]++)((?>(?:{_GENERIC_PARAM})*)){_SWS}')
 #: groups: name, value ("" if there is none); for ``findall`` on parameters that were found well formed

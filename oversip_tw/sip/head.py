@@ -269,13 +269,13 @@ class Head:
 
     # -- writing
 
-    def _head(self) -> str:
+    def _all_lines(self) -> list[str | None]:
         lines = self._lines
         if self._above:
             lines = [lines[0], *[line[2] for line in reversed(self._above)], *lines[1:]]
         if self._below:
             lines = [*lines, *[line[2] for line in self._below]]
-        return "\r\n".join(filter(None, lines))
+        return lines
 
     def _copy_edits(self, other: Head) -> None:
         other._above = self._above.copy() if self._above else None

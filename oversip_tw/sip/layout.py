@@ -7,6 +7,7 @@ a field stands, where its value begins, and what is wrong with the names.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from oversip_tw.sip import grammar, names
 
@@ -19,8 +20,9 @@ _NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 _MEMO = 1024  # layouts
 _MEMO_TEXT = 2048  # characters of all names together; what needs more is not worth remembering
-#: for whoever wants to save a call; `layout_of` knows what is not in here
-known: dict[tuple[str, ...], Layout] = {}
+#: what the lines begin with, put together -> layout; none in which a line has no colon. For whoever wants to save a
+#: call; `layout_called` knows what is not in here
+known: dict[str, Layout] = {}
 
 
 class Layout:
@@ -37,6 +39,7 @@ class Layout:
         "from_",
         "keys",
         "max_forwards",
+        "places",
         "problem",
         "routes",
         "size",
@@ -48,7 +51,7 @@ class Layout:
         "vias",
     )
 
-    def __init__(self, starts: tuple[str, ...]) -> None:
+    def __init__(self, starts: Sequence[str]) -> None:
         #: what each line begins with, name and colon; "" for the start line
         self.starts = ("", *starts)
         #: where each line's value begins
@@ -71,6 +74,9 @@ class Layout:
         self.cseq = self._first("cseq")
         self.max_forwards = self._first("max-forwards")
         self.content_length = self._first("content-length")
+        #: line and where its value begins, of what is read of every message; the start line stands for what is missing
+        needed = self.via, self.from_, self.to, self.call_id, self.cseq
+        self.places = tuple([(slot, self.values[slot]) for slot in (*needed, self.max_forwards, self.content_length)])
         self.vias = self.slots.get("via", ())
         self.routes = self.slots.get("route", ())
         self.contacts = self.slots.get("contact", ())
@@ -98,13 +104,20 @@ class Layout:
         return ""
 
 
-def layout_of(starts: tuple[str, ...]) -> Layout:
+def layout_of(starts: Sequence[str]) -> Layout:
     """The layout of a head whose header lines begin with ``starts``."""
-    layout = known.get(starts)
+    called = "".join(starts)
+    # A colon ends each beginning, or it has none: then the text does not tell where the next one begins.
+    return layout_called(called) if called.count(":") == len(starts) else Layout(starts)
+
+
+def layout_called(called: str) -> Layout:
+    """The layout of a head whose header lines begin with the parts of ``called``, each of which ends in a colon."""
+    layout = known.get(called)
     if layout is None:
-        layout = Layout(starts)
-        if not layout.folded and sum(layout.values) <= _MEMO_TEXT:
+        layout = Layout([f"{name}:" for name in called.split(":")[:-1]])
+        if not layout.folded and len(called) <= _MEMO_TEXT:
             if len(known) >= _MEMO:
                 known.clear()
-            known[starts] = layout
+            known[called] = layout
     return layout

@@ -9,6 +9,7 @@ from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.head import Head, checked, head_of
 from oversip_tw.sip.layout import Layout, layout_of
+from oversip_tw.sip.scan import wire
 from oversip_tw.sip.status import phrase
 from oversip_tw.sip.uri import Uri
 from oversip_tw.sip.via import Via
@@ -188,7 +189,7 @@ class Message(Head):
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; lines that were not edited as they came."""
-        return self._head().encode("utf-8", "surrogateescape") + b"\r\n\r\n" + self._body
+        return wire(self._all_lines(), self._body)
 
     def _copy_to(self, other: Message) -> None:
         self._copy_edits(other)

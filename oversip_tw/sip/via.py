@@ -6,6 +6,7 @@ from typing import Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.scan import plain_via
 from oversip_tw.sip.uri import Params, host_port, read_host_port
 
 MAGIC_COOKIE = "z9hG4bK"
@@ -37,19 +38,14 @@ class Via:
     @staticmethod
     def parse(text: str) -> Via:
         """``text`` is one value, unfolded. Raises ParseError (400)."""
-        start, _, tail = text.partition(";")
-        sent_by = _starts.get(start)
-        if sent_by is None:
-            return _parse(text, start)
-        # The usual way, for a sender we know: parameters without capitals, spaces and quotes, each name once.
-        found = grammar.plain_param.findall(tail)
-        params = dict(found)
-        length = -1
-        for name, value in found:
-            length += len(name) + len(value) + (2 if value else 1)
-        if length != len(tail) or len(params) != len(found):
-            return _parse(text, start)
-        return Via(*sent_by, params, params.get("branch"), text)
+        plain = plain_via(text)
+        if plain is not None:
+            start, params = plain
+            sent_by = _starts.get(start)
+            if sent_by is not None:
+                transport, host, port = sent_by
+                return Via(transport, host, port, params, params.get("branch"), text)
+        return _parse(text, text.partition(";")[0])
 
     def with_branch(self, branch: str, rport: bool) -> Via:
         """This Via, which has no parameters, with these: as `build`, for a branch that is known to be a token."""
@@ -112,15 +108,18 @@ class Via:
     def replace_params(self, received: str | None = None, rport: int | str | None = None) -> Via:
         """With these parameters set in place or added; the rest of the text stays as it is."""
         text, params = self.text, self._params.copy()
-        for name, value in (("received", received), ("rport", rport)):
-            if value is not None:
-                if name not in params:
-                    text = f"{text};{name}={value}"
-                elif name == "rport" and ";rport;" in text and '"' not in text:
-                    text = text.replace(";rport;", f";rport={value};")
-                else:
-                    text = _with_param(text, name, str(value))
-                params[name] = str(value)
+        if received is not None:
+            text = _with_param(text, "received", received) if "received" in params else f"{text};received={received}"
+            params["received"] = received
+        if rport is not None:
+            port = str(rport)
+            if "rport" not in params:
+                text = f"{text};rport={port}"
+            elif ";rport;" in text and '"' not in text:
+                text = text.replace(";rport;", f";rport={port};")
+            else:
+                text = _with_param(text, "rport", port)
+            params["rport"] = port
         return Via(self.transport, self.host, self.port, params, self.branch, text)
 
 

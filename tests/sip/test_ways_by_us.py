@@ -101,6 +101,18 @@ class Questions(SynchronousTestCase):
         self.assertFalse(message.has_one("Via"))
 
 
+class Hops(SynchronousTestCase):
+    """`Request.max_forwards`, read again after an edit."""
+
+    def test_after_an_edit(self) -> None:
+        """What was set as text is read; what was removed is not there."""
+        message = request()
+        message.set("Max-Forwards", "7")
+        self.assertEqual(message.max_forwards, 7)
+        message.max_forwards = None
+        self.assertIsNone(message.max_forwards)
+
+
 class Names(SynchronousTestCase):
     """`Uri.aor`."""
 

@@ -1,0 +1,166 @@
+"""The short ways for what is plain, in C or in Python, against the long way, and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from fuzz.mutation import mutate
+from fuzz.seeds import MESSAGES
+from oversip_tw.sip import address, parser, scan, via
+from oversip_tw.sip.errors import ParseError
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.parser import parse
+
+VIAS = ("SIP/2.0/UDP known;rport;branch=z9hG4bK1", "SIP/2.0/UDP known;received=::1;branch=z9hG4bK2;rport=5;x")
+ADDRESSES = (
+    '"A, b" <sip:a@example.org>;tag=1',
+    "Al  ice <sip:a@example.org;lr>;tag=a.b",
+    "<sip:example.org>",
+    "<tel:1>",
+)
+CALL_IDS = ("a84b4c76e66710@192.0.2.1", "call", "(<x>)@[y]", "\u00e9", "@", "a@", "a@b@c", "")
+
+
+def outcome(data: bytes) -> object:
+    """All that reading a message gives."""
+    try:
+        message = parse(data)
+    except ParseError as error:
+        return error.status, error.reason
+    found: list[object] = [type(message), message.to_bytes(), message.via.params, message.via.text, message.call_id]
+    for each in (message.from_, message.to):
+        found += [each.display_name, each.uri.text, each.params, each.tag, each.text]
+    found += [message.cseq, message.cseq_method, message.content_length, message.names()]
+    if isinstance(message, Request):
+        found += [message.uri.text, message.max_forwards]
+    return found
+
+
+def texts(seeds: tuple[str, ...], count: int) -> Iterator[str]:
+    """Those, and what becomes of them when they are damaged."""
+    yield from seeds
+    random = Random(7)
+    others = [seed.encode() for seed in seeds]
+    for number in range(count):
+        yield mutate(others[number % len(others)], random, 200, others).decode("utf-8", "surrogateescape")
+
+
+class Ways(SynchronousTestCase):
+    def nothing_is_plain(self) -> None:
+        for module, name in ((parser, "plain_head"), (via, "plain_via"), (address, "plain_address")):
+            self.patch(module, name, lambda *_: None)
+
+    def test_messages(self) -> None:
+        """Whatever arrives is read alike, or refused alike, with the short ways and without."""
+        random = Random(7)
+        messages = [*MESSAGES]
+        messages += [mutate(random.choice(MESSAGES), random, 2000, MESSAGES) for _ in range(1500)]
+        address._memo.clear()
+        short = [outcome(message) for message in messages]
+        address._memo.clear()
+        self.nothing_is_plain()
+        for message, seen in zip(messages, short, strict=True):
+            self.assertEqual(outcome(message), seen, message)
+
+    def test_usual_messages_are_plain(self) -> None:
+        """The short ways are taken."""
+        self.patch(parser, "_odd_head", self.fail)
+        self.patch(address, "_parse_any", self.fail)
+        address._memo.clear()
+        parse(
+            b"OPTIONS sip:b.example SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nMax-Forwards: 70\r\nCall-ID: 1\r\n"
+            b'From: "A" <sip:a>;tag=1\r\nTo: <sip:b>\r\nCSeq: 1 OPTIONS\r\nSubject: \xe5\xa4\xa9 \xff\r\n\r\n'
+        )
+
+    def test_too_many_lines(self) -> None:
+        """A plain head with more lines than any fields would take is refused before anything else is looked at."""
+        with self.assertRaises(ParseError) as caught:
+            parse(b"?\r\n" + b"X:\r\n" * 512 + b"\r\n")
+        self.assertEqual(caught.exception.reason, "Too Many Header Fields")
+
+    def test_addresses(self) -> None:
+        """An address that is plain is what the long way reads."""
+        for text in texts(ADDRESSES, 2000):
+            if (plain := scan.plain_address(text)) is not None:
+                name, uri, tag = plain
+                try:
+                    long = address._parse_any(text)
+                except ParseError:
+                    self.assertRaises(ParseError, address._parse, text)
+                else:
+                    self.assertEqual((name, uri, tag), (long.display_name, long.uri.text, long.tag))
+
+    def test_vias(self) -> None:
+        """A Via that is plain is what the long way reads."""
+        for text in texts(VIAS, 2000):
+            if (plain := scan.plain_via(text)) is not None:
+                start, params = plain
+                try:
+                    long = via._parse(text, start)
+                except ParseError:
+                    self.assertRaises(ParseError, via.Via.parse, text)
+                else:
+                    self.assertEqual(list(params.items()), list(long._params.items()))
+
+
+class InC(SynchronousTestCase):
+    """The functions of `_scan` do what those of `scan` do."""
+
+    def agree(self, name: str, *arguments: Any) -> None:
+        pure: Callable[..., object] = getattr(scan, f"_{name}")
+        self.assertEqual(getattr(scan.native, name)(*arguments), pure(*arguments), arguments)
+
+    def test_heads(self) -> None:
+        """The same lines and the same names; what is folded is plain to Python alone."""
+        random = Random(7)
+        for _ in range(1500):
+            data = mutate(random.choice(MESSAGES), random, 2000, MESSAGES)
+            end = random.randrange(len(data) + 1)
+            found = scan.native.plain_head(data, end)
+            if found is not None:
+                self.assertEqual(found, scan._plain_head(data, end))
+                lines = found[0]
+                places = tuple((slot, min(len(lines[slot]), random.randrange(30))) for slot in range(len(lines)))
+                self.agree("values", lines, places)
+                self.agree("wire", [None, *lines, ""], data[end:])
+
+    def test_parts(self) -> None:
+        """Via, addresses and Call-ID; what is no ASCII is plain to Python alone."""
+        for name, seeds in (("plain_via", VIAS), ("plain_address", ADDRESSES), ("is_call_id", CALL_IDS)):
+            for text in texts(seeds, 2000):
+                if text.isascii() or name == "is_call_id":
+                    self.agree(name, text)
+                else:
+                    self.assertIsNone(getattr(scan.native, name)(text))
+
+    def test_odd_lines(self) -> None:
+        """Nothing but blanks, and what is no ASCII."""
+        for line in ("", " \t ", "\u5929", " \u5929 ", "\udcff\t", "\u00a0", "X: \u0420 "):
+            self.agree("values", [line], tuple((0, start) for start in range(len(line) + 1)))
+            self.agree("wire", [line, None, "", line], b"\xff")
+        self.agree("wire", [], b"")
+
+    def test_misuse(self) -> None:
+        """What fits no signature raises."""
+        native: Any = scan.native
+        for error, call, arguments in (
+            (TypeError, native.plain_head, ("", 0)),
+            (TypeError, native.plain_head, (b"", "")),
+            (ValueError, native.plain_head, (b"", 1)),
+            (ValueError, native.plain_head, (b"", -1)),
+            (TypeError, native.values, ((), ())),
+            (IndexError, native.values, ([], ((0, 0),))),
+            (TypeError, native.values, ([""], ((0,),))),
+            (TypeError, native.values, ([b""], ((0, 0),))),
+            (TypeError, native.wire, ([b""], b"")),
+            (TypeError, native.wire, ([""], "")),
+        ):
+            self.assertRaises(error, call, *arguments)
+
+
+if scan.native is None:
+    del InC
