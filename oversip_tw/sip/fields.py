@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from oversip_tw.sip import grammar, names
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.scan import is_call_id
 
-MISSING = {
+MISSING: Final = {
     "via": "Missing Via",
     "from": "Missing From",
     "to": "Missing To",
@@ -17,11 +18,11 @@ MISSING = {
     "cseq": "Missing CSeq",
 }
 #: what a response takes from its request (RFC 3261 §8.2.6.2); `Layout.copied` has the same
-COPIED = ("via", "from", "to", "call-id", "cseq")
+COPIED: Final = ("via", "from", "to", "call-id", "cseq")
 
 _MEMO = 4096  # CSeq values
 _MEMO_TEXT = 63  # characters of one
-_hops = {str(hops): hops for hops in range(256)}
+_hops: Final = {str(hops): hops for hops in range(256)}
 
 
 def first_of(field: str) -> str:
@@ -48,9 +49,9 @@ def _read_cseq(text: str) -> tuple[int, str]:
     return number, match[2]
 
 
-_cseqs = Memo(_read_cseq, _MEMO, _MEMO_TEXT)
+_cseqs: Final = Memo(_read_cseq, _MEMO, _MEMO_TEXT)
 #: number, below 2**31 (RFC 3261 §8.1.1.5), and method
-read_cseq = _cseqs.__getitem__
+read_cseq: Final = _cseqs.__getitem__
 
 
 def read_max_forwards(text: str) -> int:
@@ -69,9 +70,9 @@ def _read_content_length(text: str) -> int:
     return length
 
 
-_lengths = Memo(_read_content_length, _MEMO, 10)
+_lengths: Final = Memo(_read_content_length, _MEMO, 10)
 #: octets, below 2**31
-read_content_length = _lengths.__getitem__
+read_content_length: Final = _lengths.__getitem__
 
 
 def with_content_length(headers: Sequence[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:

@@ -95,7 +95,7 @@ class Head:
             keys_added = [line[0] for line in (*(self._above or ()), *(self._below or ()))]
             if not keys.isdisjoint(keys_added):
                 return True
-        return not keys.isdisjoint(self._layout.slots)
+        return not keys.isdisjoint(self._layout.names)
 
     def has_one(self, name: str) -> bool:
         """There is exactly one field called ``name``, as it came, with one value."""

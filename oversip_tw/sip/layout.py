@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from oversip_tw.sip import grammar, names
 
@@ -19,26 +20,28 @@ _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 _NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 _MEMO = 1024  # layouts
+_ANSWERS = 8  # layouts of responses for one of a request
 _MEMO_TEXT = 2048  # characters of all names together; what needs more is not worth remembering
 #: what the lines begin with, put together -> layout; none in which a line has no colon. For whoever wants to save a
 #: call; `layout_called` knows what is not in here
-known: dict[str, Layout] = {}
+known: Final[dict[str, Layout]] = {}
 
 
 class Layout:
     """Index 0 is the start line: header fields count from 1. Shared by all messages with these names: never changed."""
 
     __slots__ = (
+        "answers",
         "call_id",
         "contacts",
         "content_length",
         "copied",
-        "copied_starts",
         "cseq",
         "folded",
         "from_",
         "keys",
         "max_forwards",
+        "names",
         "places",
         "problem",
         "routes",
@@ -46,6 +49,7 @@ class Layout:
         "slots",
         "starts",
         "to",
+        "to_copied",
         "values",
         "via",
         "vias",
@@ -66,6 +70,7 @@ class Layout:
         self.slots: dict[str, list[int]] = {}
         for line, key in enumerate(self.keys[1:], 1):
             self.slots.setdefault(key, []).append(line)
+        self.names = frozenset(self.slots)
         # The first line of what every message needs, 0 if there is none; and how many of what is limited.
         self.via = self._first("via")
         self.from_ = self._first("from")
@@ -81,11 +86,28 @@ class Layout:
         self.routes = self.slots.get("route", ())
         self.contacts = self.slots.get("contact", ())
         #: the lines that a response takes from its request, in their order: Via, From, To, Call-ID, CSeq (RFC 3261
-        #: §8.2.6.2); and what each of them begins with
+        #: §8.2.6.2)
         self.copied = (*self.vias, *filter(None, (self.from_, self.to, self.call_id, self.cseq)))
-        self.copied_starts = tuple([self.starts[slot] for slot in self.copied])
+        #: where the To stands in such a response, its start line being 0; 0: there is none
+        self.to_copied = self.copied.index(self.to) + 1 if self.to else 0
+        #: names of other headers in such a response -> its layout
+        self.answers: dict[tuple[str, ...], Layout] = {}
         #: why no message may have these names; "" if it may
         self.problem = self._problem()
+
+    def answer(self, headers: Sequence[str]) -> Layout:
+        """The layout of a response that has ``headers`` and Content-Length besides what it copies.
+
+        Raises ValueError for what is no name.
+        """
+        for name in headers:
+            names.checked_key(name)
+        ours = [f"{name}:" for name in (*headers, "Content-Length")]
+        found = layout_of([*[self.starts[slot] for slot in self.copied], *ours])
+        if len(self.answers) >= _ANSWERS:
+            self.answers.clear()
+        self.answers[tuple(headers)] = found
+        return found
 
     def _first(self, key: str) -> int:
         return self.slots[key][0] if key in self.slots else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from oversip_tw.sip import fields, grammar
 from oversip_tw.sip.address import NameAddr
@@ -15,7 +16,7 @@ from oversip_tw.sip.uri import Uri
 from oversip_tw.sip.via import Via
 
 #: key -> the attribute that remembers what was read from it
-_REMEMBERED = {
+_REMEMBERED: Final = {
     "via": "_via",
     "from": "_from",
     "to": "_to",
@@ -24,7 +25,7 @@ _REMEMBERED = {
     "max-forwards": "_max_forwards",
     "content-length": "_content_length",
 }
-ABSENT = -1
+ABSENT: Final = -1
 
 
 class Message(Head):
@@ -81,7 +82,14 @@ class Message(Head):
 
     def push_via(self, via: Via) -> None:
         """Put ``via`` above all others; it is not read a second time."""
-        self.prepend("Via", via.text)
+        text = via.text
+        if "\n" in text or "\r" in text:
+            checked("Via", text)
+        line = ("via", text, f"Via: {text}")
+        if self._above is None:
+            self._above = [line]
+        else:
+            self._above.append(line)
         self._via = via
 
     def pop_via(self) -> bool:
@@ -283,43 +291,66 @@ class Request(Message):
         ``to_tag`` goes into the To if that has none and the status is above 100. A damaged request lends what it has.
         Raises ValueError for a reason or a header that is none.
         """
-        reason = reason or phrase(status)
+        lines: list[str | None] = [_status_line(status, reason)]
         tag = f";tag={to_tag}" if to_tag and status > 100 and self.to_tag is None else ""
-        copied, starts = self._copied(tag)
-        lines: list[str | None] = [_status_line(status, reason), *copied]
+        starts = None if self._copy_lines(lines, tag) else self._copy_fields(lines, tag)
         if status == 100 and self.has("Timestamp"):
             headers = [*headers, ("Timestamp", self.get("Timestamp") or "")]
+        added = []
         for name, value in headers:
-            checked(name, value)
+            if "\n" in value or "\r" in value:
+                checked(name, value)
             lines.append(f"{name}: {value}")
-            starts.append(f"{name}:")
+            added.append(name)
         lines.append("Content-Length: 0")
-        starts.append("Content-Length:")
-        return Response(lines, layout_of(tuple(starts)), b"", status, reason)
+        names = tuple(added)
+        if starts is None:
+            layout = self._layout.answers.get(names) or self._layout.answer(names)
+        else:
+            starts += [f"{name}:" for name in names if checked(name, "")]
+            layout = layout_of([*starts, "Content-Length:"])
+        return Response(lines, layout, b"", status, reason or phrase(status))
 
-    def _copied(self, tag: str) -> tuple[list[str], list[str]]:
-        """The lines that a response takes over, with ``tag`` behind the To, and what they begin with."""
-        layout = self._layout
-        if not (self._above or self._below):
-            lines = [line for slot in layout.copied if (line := self._lines[slot])]
-            if len(lines) == len(layout.copied):
-                if tag and layout.to:
-                    lines[layout.copied.index(layout.to)] += tag
-                return lines, [*layout.copied_starts]
-        copied, starts = [], []
+    def _copy_lines(self, lines: list[str | None], tag: str) -> bool:
+        """Append what a response takes over, with ``tag`` behind the To. False: nothing, as the request was edited."""
+        if self._above or self._below:
+            return False
+        layout, ours = self._layout, self._lines
+        for slot in layout.copied:
+            line = ours[slot]
+            if not line:
+                del lines[1:]
+                return False
+            lines.append(line)
+        if tag and layout.to_copied:
+            lines[layout.to_copied] = f"{ours[layout.to]}{tag}"
+        return True
+
+    def _copy_fields(self, lines: list[str | None], tag: str) -> list[str]:
+        """The same for a request that was edited; gives what the lines begin with."""
+        starts = []
         for key in fields.COPIED:
             for start, line in self._fields(key):
-                copied.append(line + tag if key == "to" else line)
+                lines.append(line + tag if key == "to" else line)
                 starts.append(start)
                 if key != "via":  # a damaged request may have two
                     break
-        return copied, starts
+        return starts
 
 
 def _status_line(status: int, reason: str) -> str:
+    if not reason and (line := _usual_lines.get(status)):
+        return line
     if not 100 <= status <= 699 or "\r" in reason or "\n" in reason:
         raise ValueError("not a status line")
-    return f"SIP/2.0 {status} {reason or phrase(status)}"
+    line = f"SIP/2.0 {status} {reason or phrase(status)}"
+    if not reason:
+        _usual_lines[status] = line
+    return line
+
+
+#: status -> the status line with its usual reason
+_usual_lines: Final[dict[int, str]] = {}
 
 
 class Response(Message):

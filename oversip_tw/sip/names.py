@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from oversip_tw.sip import grammar
 from oversip_tw.sip.memo import Memo
 
@@ -41,9 +43,9 @@ def _key(name: str) -> str:
     return COMPACT[lower].lower() if lower in COMPACT else lower
 
 
-_keys = Memo(_key, _MEMO, _MEMO_TEXT)
+_keys: Final = Memo(_key, _MEMO, _MEMO_TEXT)
 #: what a name is looked up by: the long form in lower case. It need not be a legal name.
-key = _keys.__getitem__
+key: Final = _keys.__getitem__
 
 
 def usual(key: str) -> str:
@@ -57,6 +59,6 @@ def _checked_key(name: str) -> str:
     return key(name)
 
 
-_legal = Memo(_checked_key, _MEMO, _MEMO_TEXT)
+_legal: Final = Memo(_checked_key, _MEMO, _MEMO_TEXT)
 #: `key` of a name that shall be written. Raises ValueError for what is no token.
-checked_key = _legal.__getitem__
+checked_key: Final = _legal.__getitem__

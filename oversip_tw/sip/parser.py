@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.address import NameAddr, unreadable_address
@@ -23,16 +23,16 @@ T = TypeVar("T")
 #: how a message was cut out of what came: by the datagram, by Content-Length on a stream, by the WebSocket message
 Framing = Literal["datagram", "stream", "websocket"]
 
-DEFAULT = Limits()
-_METHODS = frozenset(
+DEFAULT: Final = Limits()
+_METHODS: Final = frozenset(
     ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
 ).union(("SUBSCRIBE", "UPDATE"))
-_SIP = frozenset(("SIP/", "sip/"))
+_SIP: Final = frozenset(("SIP/", "sip/"))
 #: characters of a status line without reason and the space before it
-_BARE_STATUS = len("SIP/2.0 200")
+_BARE_STATUS: Final = len("SIP/2.0 200")
 _VERSIONS = frozenset(("SIP/2.0", "sip/2.0"))
 #: lines of a head, counted before anything is done for each; four for every field is more than anybody folds
-_LINES_OF_A_FIELD = 4
+_LINES_OF_A_FIELD: Final = 4
 #: lines of a damaged head that are read to answer it
 _READABLE_LINES = 512
 _any_line_end = re.compile(r"\r\n|\r|\n")
@@ -159,7 +159,7 @@ def _read_status(start: str) -> tuple[int, str]:
 
 
 #: status line -> status and reason
-_statuses = Memo(_read_status, 256, 63)
+_statuses: Final = Memo(_read_status, 256, 63)
 
 
 def _request_line(start: str, limits: Limits) -> tuple[str, Uri]:

@@ -7,10 +7,13 @@ plain to one of the two need not be to the other: that only costs time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.layout import line_starts
+
+#: display name, URI, tag
+_Address = tuple[str, str, str | None]
 
 native: Any
 try:
@@ -50,7 +53,7 @@ def _plain_via(text: str) -> tuple[str, dict[str, str]] | None:
     return None if length != len(tail) or len(params) != len(found) else (start, params)
 
 
-def _plain_address(text: str) -> tuple[str, str, str | None] | None:
+def _plain_address(text: str) -> _Address | None:
     """Display name, URI and tag of what has brackets, no quoted pair and no other parameter."""
     match = grammar.plain_address.fullmatch(text)
     if match is None:
@@ -68,9 +71,9 @@ def _wire(lines: list[str | None], body: bytes) -> bytes:
     return "\r\n".join(filter(None, lines)).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
-plain_head: Callable[[bytes, int], tuple[list[str], str] | None] = native.plain_head if native else _plain_head
-values: Callable[[list[str], tuple[tuple[int, int], ...]], list[str]] = native.values if native else _values
-plain_via: Callable[[str], tuple[str, dict[str, str]] | None] = native.plain_via if native else _plain_via
-plain_address: Callable[[str], tuple[str, str, str | None] | None] = native.plain_address if native else _plain_address
-is_call_id: Callable[[str], bool] = native.is_call_id if native else _is_call_id
-wire: Callable[[list[str | None], bytes], bytes] = native.wire if native else _wire
+plain_head: Final[Callable[[bytes, int], tuple[list[str], str] | None]] = native.plain_head if native else _plain_head
+values: Final[Callable[[list[str], tuple[tuple[int, int], ...]], list[str]]] = native.values if native else _values
+plain_via: Final[Callable[[str], tuple[str, dict[str, str]] | None]] = native.plain_via if native else _plain_via
+plain_address: Final[Callable[[str], _Address | None]] = native.plain_address if native else _plain_address
+is_call_id: Final[Callable[[str], bool]] = native.is_call_id if native else _is_call_id
+wire: Final[Callable[[list[str | None], bytes], bytes]] = native.wire if native else _wire

@@ -10,11 +10,11 @@ from oversip_tw.sip.scan import plain_via
 from oversip_tw.sip.uri import Params, host_port, read_host_port
 
 MAGIC_COOKIE = "z9hG4bK"
-_SECURE = frozenset(("TLS", "WSS"))
-_MEMO = 4096  # senders
-_MEMO_TEXT = 256  # characters of one
+_SECURE: Final = frozenset(("TLS", "WSS"))
+_MEMO: Final = 4096  # senders
+_MEMO_TEXT: Final = 256  # characters of one
 #: what stands before the parameters -> transport, host, port
-_starts: dict[str, tuple[str, str, int | None]] = {}
+_starts: Final[dict[str, tuple[str, str, int | None]]] = {}
 
 
 class Via:
