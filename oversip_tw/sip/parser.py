@@ -14,7 +14,7 @@ from oversip_tw.sip.layout import Layout, known, layout_called, layout_of
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.message import ABSENT, Message, Request, Response
-from oversip_tw.sip.scan import plain_head, values
+from oversip_tw.sip.scan import end_of_head, plain_head, values
 from oversip_tw.sip.uri import Uri, unreadable
 from oversip_tw.sip.via import Via, readable_via
 
@@ -48,7 +48,7 @@ def parse(data: bytes, limits: Limits = DEFAULT, framing: Framing = "datagram") 
     """
     if data[:2] == b"\r\n":
         data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
+    end = end_of_head(data)
     if end < 0:
         # The end of a datagram may stand for the empty line (RFC 4475, baddn), but never in the midst of a line.
         if framing != "datagram" or data[-2:] != b"\r\n":

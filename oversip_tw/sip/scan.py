@@ -15,11 +15,19 @@ from oversip_tw.sip.layout import line_starts
 #: display name, URI, tag
 _Address = tuple[str, str, str | None]
 
+#: user, host, port
+_Uri = tuple[str | None, str, str | None]
+
 native: Any
 try:
     from oversip_tw.sip import _scan as native
 except ImportError:  # pragma: no cover - whether it was built
     native = None
+
+
+def _end_of_head(data: bytes) -> int:
+    """Where the empty line begins; -1: there is none."""
+    return data.find(b"\r\n\r\n")
 
 
 def _plain_head(data: bytes, end: int) -> tuple[list[str], str] | None:
@@ -62,6 +70,12 @@ def _plain_address(text: str) -> _Address | None:
     return tokens.rstrip(" \t") if quoted is None else quoted, uri, tag
 
 
+def _plain_uri(text: str) -> _Uri | None:
+    """User, host and port of a SIP URI that has no password, no escapes, no parameters and no IPv6 address."""
+    match = grammar.plain_uri.fullmatch(text)
+    return None if match is None else (match[1], match[2], match[3])
+
+
 def _is_call_id(text: str) -> bool:
     return grammar.callid.fullmatch(text) is not None
 
@@ -71,9 +85,11 @@ def _wire(lines: list[str | None], body: bytes) -> bytes:
     return "\r\n".join(filter(None, lines)).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
+end_of_head: Final[Callable[[bytes], int]] = native.end_of_head if native else _end_of_head
 plain_head: Final[Callable[[bytes, int], tuple[list[str], str] | None]] = native.plain_head if native else _plain_head
 values: Final[Callable[[list[str], tuple[tuple[int, int], ...]], list[str]]] = native.values if native else _values
 plain_via: Final[Callable[[str], tuple[str, dict[str, str]] | None]] = native.plain_via if native else _plain_via
 plain_address: Final[Callable[[str], _Address | None]] = native.plain_address if native else _plain_address
+plain_uri: Final[Callable[[str], _Uri | None]] = native.plain_uri if native else _plain_uri
 is_call_id: Final[Callable[[str], bool]] = native.is_call_id if native else _is_call_id
 wire: Final[Callable[[list[str | None], bytes], bytes]] = native.wire if native else _wire

@@ -11,6 +11,7 @@ from typing import Any, Final
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
+from oversip_tw.sip.scan import plain_uri
 
 #: name in lower case and value as written, None where there is none
 Params = tuple[tuple[str, str | None], ...]
@@ -274,6 +275,14 @@ def _normal_headers(headers: str) -> Sequence[tuple[str, str]]:
 
 
 def _parse(text: str) -> Uri:
+    plain = plain_uri(text)
+    if plain is not None:
+        user, host, port = plain
+        return Uri("sip", user, None, normal_host(host), read_port(port), (), "", text)
+    return _parse_sip(text)
+
+
+def _parse_sip(text: str) -> Uri:
     match = grammar.sip_uri.fullmatch(text)
     if match is None:
         return _parse_absolute(text)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fuzz.mutation import mutate
 from fuzz.seeds import MESSAGES
-from oversip_tw.sip import address, parser, scan, via
+from oversip_tw.sip import address, parser, scan, uri, via
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
@@ -21,6 +21,13 @@ ADDRESSES = (
     "Al  ice <sip:a@example.org;lr>;tag=a.b",
     "<sip:example.org>",
     "<tel:1>",
+)
+URIS = (
+    "sip:a.b-c+1@h-1.example.org:5060",
+    "sip:example.org.",
+    "sip:a;b?c@192.0.2.1",
+    "sip:a-b_c@a--b:1",
+    "sip:-a@-b.-c",
 )
 CALL_IDS = ("a84b4c76e66710@192.0.2.1", "call", "(<x>)@[y]", "\u00e9", "@", "a@", "a@b@c", "")
 
@@ -50,8 +57,17 @@ def texts(seeds: tuple[str, ...], count: int) -> Iterator[str]:
 
 
 class Ways(SynchronousTestCase):
+    def forget(self) -> None:
+        address._memo.clear()
+        uri._memo.clear()
+
     def nothing_is_plain(self) -> None:
-        for module, name in ((parser, "plain_head"), (via, "plain_via"), (address, "plain_address")):
+        for module, name in (
+            (parser, "plain_head"),
+            (via, "plain_via"),
+            (address, "plain_address"),
+            (uri, "plain_uri"),
+        ):
             self.patch(module, name, lambda *_: None)
 
     def test_messages(self) -> None:
@@ -59,9 +75,9 @@ class Ways(SynchronousTestCase):
         random = Random(7)
         messages = [*MESSAGES]
         messages += [mutate(random.choice(MESSAGES), random, 2000, MESSAGES) for _ in range(1500)]
-        address._memo.clear()
+        self.forget()
         short = [outcome(message) for message in messages]
-        address._memo.clear()
+        self.forget()
         self.nothing_is_plain()
         for message, seen in zip(messages, short, strict=True):
             self.assertEqual(outcome(message), seen, message)
@@ -86,13 +102,38 @@ class Ways(SynchronousTestCase):
         """An address that is plain is what the long way reads."""
         for text in texts(ADDRESSES, 2000):
             if (plain := scan.plain_address(text)) is not None:
-                name, uri, tag = plain
+                name, text_of_uri, tag = plain
                 try:
                     long = address._parse_any(text)
                 except ParseError:
                     self.assertRaises(ParseError, address._parse, text)
                 else:
-                    self.assertEqual((name, uri, tag), (long.display_name, long.uri.text, long.tag))
+                    self.assertEqual((name, text_of_uri, tag), (long.display_name, long.uri.text, long.tag))
+
+    def test_uris(self) -> None:
+        """A URI that is plain is what the long way reads."""
+        for text in texts(URIS, 2000):
+            if (plain := scan.plain_uri(text)) is not None:
+                try:
+                    long = uri._parse_sip(text)
+                except ParseError:
+                    self.assertRaises(ParseError, uri._parse, text)
+                else:
+                    self.assertEqual(plain[0], long.user)
+                    read = uri._parse(text)
+                    for part in (
+                        "scheme",
+                        "user",
+                        "password",
+                        "host",
+                        "port",
+                        "params",
+                        "headers",
+                        "text",
+                        "is_sip",
+                        "aor",
+                    ):
+                        self.assertEqual(getattr(read, part), getattr(long, part), part)
 
     def test_vias(self) -> None:
         """A Via that is plain is what the long way reads."""
@@ -120,6 +161,8 @@ class InC(SynchronousTestCase):
         for _ in range(1500):
             data = mutate(random.choice(MESSAGES), random, 2000, MESSAGES)
             end = random.randrange(len(data) + 1)
+            self.agree("end_of_head", data)
+            self.agree("end_of_head", data[:end])
             found = scan.native.plain_head(data, end)
             if found is not None:
                 self.assertEqual(found, scan._plain_head(data, end))
@@ -129,8 +172,13 @@ class InC(SynchronousTestCase):
                 self.agree("wire", [None, *lines, ""], data[end:])
 
     def test_parts(self) -> None:
-        """Via, addresses and Call-ID; what is no ASCII is plain to Python alone."""
-        for name, seeds in (("plain_via", VIAS), ("plain_address", ADDRESSES), ("is_call_id", CALL_IDS)):
+        """Via, addresses, URIs and Call-ID; what is no ASCII is plain to Python alone."""
+        for name, seeds in (
+            ("plain_via", VIAS),
+            ("plain_address", ADDRESSES),
+            ("plain_uri", URIS),
+            ("is_call_id", CALL_IDS),
+        ):
             for text in texts(seeds, 2000):
                 if text.isascii() or name == "is_call_id":
                     self.agree(name, text)
@@ -150,8 +198,10 @@ class InC(SynchronousTestCase):
         for error, call, arguments in (
             (TypeError, native.plain_head, ("", 0)),
             (TypeError, native.plain_head, (b"", "")),
-            (ValueError, native.plain_head, (b"", 1)),
-            (ValueError, native.plain_head, (b"", -1)),
+            (TypeError, native.plain_head, (b"", 1)),
+            (TypeError, native.plain_head, (b"", -1)),
+            (TypeError, native.end_of_head, ("",)),
+            (TypeError, native.values, ([""], ((0, -1),))),
             (TypeError, native.values, ((), ())),
             (IndexError, native.values, ([], ((0, 0),))),
             (TypeError, native.values, ([""], ((0,),))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.sip import layout as module
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
 from oversip_tw.sip.uri import Uri
@@ -33,6 +34,16 @@ class OurVia(SynchronousTestCase):
         self.assertIs(message.via, ours)
         again = parse(message.to_bytes())
         self.assertEqual([via.host for via in again.vias], ["us.example", "a.example"])
+
+    def test_push_above_others(self) -> None:
+        """It stands above what was added before; one that is no line is refused."""
+        message = request()
+        message.prepend("Record-Route", "<sip:us.example;lr>")
+        message.push_via(Via.build("UDP", "us.example", "z9hG4bKus"))
+        self.assertEqual(message.names()[:2], ["Via", "Record-Route"])
+        for end in ("\r", "\n"):
+            self.assertRaises(ValueError, message.push_via, message.via.replace_params(received=f"1{end}X: y"))
+        self.assertEqual(len(parse(message.to_bytes()).vias), 2)
 
     def test_replace(self) -> None:
         """A Via takes the place of the topmost one, whether that has a line of its own or shares one."""
@@ -71,6 +82,27 @@ class Answers(SynchronousTestCase):
         again = parse(response.to_bytes())
         self.assertEqual([via.host for via in again.vias], ["z.example"])
         self.assertEqual(again.to_tag, "2")
+
+
+    def test_other_headers(self) -> None:
+        """Headers that are added stand where they are looked up, however many sets of names there were."""
+        message = request()
+        for number in [*range(module._ANSWERS + 3), 0]:
+            for _ in range(2):
+                answer = message.response(200, headers=[(f"X-{number}", f"{number}"), ("Server", "us")])
+                again = parse(answer.to_bytes())
+                for each in (answer, again):
+                    self.assertEqual((each.get(f"X-{number}"), each.get("Server")), (f"{number}", "us"))
+                    self.assertEqual((each.content_length, each.to.text), (0, "<sip:b.example>"))
+        self.assertLessEqual(len(message._layout.answers), module._ANSWERS)
+
+    def test_headers_that_are_none(self) -> None:
+        """A name that is no token and a value of two lines are refused, each time, edited or not."""
+        message = request()
+        for _ in range(2):
+            for name, value in (("X Y", ""), ("X:", ""), ("", ""), ("X", "a\nb"), ("X", "a\rb")):
+                self.assertRaises(ValueError, message.response, 200, headers=[(name, value)])
+            message.append("Subject", "x")
 
 
 class Questions(SynchronousTestCase):
