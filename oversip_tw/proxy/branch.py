@@ -73,9 +73,9 @@ class Branch:
         if way.profile is not None:
             return way.profile
         if way.flow_id:
-            return core.settings.named("users")
+            return core.profile("users")
         known = None if self._target is None else core.profile_of(self._target)
-        return known or core.settings.named("in_dialog" if self.context.in_dialog else "default")
+        return known or core.profile("in_dialog" if self.context.in_dialog else "default")
 
     # -- on the way out ---------------------------------------------------------------------------------------------
 

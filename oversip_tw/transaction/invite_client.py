@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -28,7 +28,12 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-CALLING, PROCEEDING, COMPLETED, ACCEPTED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+CALLING: Final = State.CALLING
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+ACCEPTED: Final = State.ACCEPTED
+TERMINATED: Final = State.TERMINATED
 
 
 class InviteClientTransaction(ClientTransaction):

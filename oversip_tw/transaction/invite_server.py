@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -25,7 +25,12 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+CONFIRMED: Final = State.CONFIRMED
+ACCEPTED: Final = State.ACCEPTED
+TERMINATED: Final = State.TERMINATED
 
 #: seconds that §17.2.1 leaves for something better than a 100
 TRYING_AFTER = 0.2

@@ -158,8 +158,12 @@ class Transactions:
         key = (request.via.branch or "", method)
         if client_flow is None:
             client_flow = flow.accepted
-        machine = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
-        transaction: ClientTransaction = machine(self, key, request, flow, client_flow, user, timers or self.timers)
+        timers = timers or self.timers
+        transaction: ClientTransaction
+        if method == "INVITE":
+            transaction = InviteClientTransaction(self, key, request, flow, client_flow, user, timers)
+        else:
+            transaction = NonInviteClientTransaction(self, key, request, flow, client_flow, user, timers)
         if self._clients.setdefault(key, transaction) is not transaction:
             raise ValueError("a branch is used twice")
         if flow.reliable:
