@@ -21,23 +21,25 @@ from typing import Final
 from oversip_tw.sip.errors import SIPError
 
 #: 96 bits: above the 80 that RFC 5626's example uses, and 16 characters exactly, so that no bit of the text is spare
-MAC_OCTETS = 12
-MAC_CHARACTERS = 16
+MAC_OCTETS: Final = 12
+MAC_CHARACTERS: Final = 16
 #: shorter secrets are a mistake in the configuration
-MIN_KEY_OCTETS = 16
+MIN_KEY_OCTETS: Final = 16
 #: length fields are one octet
-MAX_FIELD_OCTETS = 255
+MAX_FIELD_OCTETS: Final = 255
 #: three fields of at most 255 octets do not make a longer text; whatever is longer is no token of ours
-MAX_TOKEN_CHARACTERS = 1100
+MAX_TOKEN_CHARACTERS: Final = 1100
 
-_PATH = b"ovp"
-_RECORD_ROUTE = b"ovr"
-_CONTACT = b"ovc"
+_PATH: Final = b"ovp"
+_RECORD_ROUTE: Final = b"ovr"
+_CONTACT: Final = b"ovc"
 #: base64 as it is, and as it may stand in a URI (RFC 4648 §5)
-_TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_", b"+/")
-_BLOCK_OCTETS = 64
-_SHAPE = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_to_base64: Final = binascii.b2a_base64
+_from_base64: Final = binascii.a2b_base64
+_BLOCK_OCTETS: Final = 64
+_SHAPE: Final = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
 
 
 class Purpose(Enum):
@@ -238,7 +240,7 @@ def _octets(text: str, prefix: bytes) -> bytes:
 
 def _written(prefix: bytes, fields: bytes) -> bytes:
     """All of a token but its signature."""
-    return prefix + binascii.b2a_base64(fields, newline=False).translate(_TO_URL).rstrip(b"=")
+    return prefix + _to_base64(fields, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def _dialog(call_id: str, tag: str) -> bytes:
@@ -265,7 +267,7 @@ class _Mac:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(octets)
         outer.update(inner.digest())
-        return binascii.b2a_base64(outer.digest()[:MAC_OCTETS], newline=False).translate(_TO_URL)
+        return _to_base64(outer.digest()[:MAC_OCTETS], newline=False).translate(_TO_URL)
 
 
 def _token(purpose: Purpose, octets: bytes) -> Token:
@@ -285,6 +287,6 @@ def _fields(octets: bytes) -> bytes:
     """What stands between purpose and signature."""
     encoded = octets[3:-MAC_CHARACTERS]
     try:
-        return binascii.a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+        return _from_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
     except binascii.Error:
         raise BadToken from None

@@ -66,11 +66,11 @@ class InviteClientTransaction(ClientTransaction):
 
     def start(self) -> None:
         """Send the INVITE and start the timers."""
-        after = self.table.wheel.after
-        self._timer_b = after(self.timers.b, self._timed_out)
-        if not self.flow.reliable:
-            self._timer_a = after(self._interval, self._timer_a_fired)
-        self.flow.send(self._data)
+        wheel, flow = self.table.wheel, self.flow
+        self._timer_b = wheel.after(self.timers.b, self._timed_out)
+        if not flow.reliable:
+            self._timer_a = wheel.after(self._interval, self._timer_a_fired)
+        flow.send(self._data)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""

@@ -123,12 +123,12 @@ class InviteServerTransaction(ServerTransaction):
         self._stop_timers()
         self.final_sent = True
         self.state = COMPLETED
-        after = self.table.wheel.after
-        self._timer_h = after(self.timers.h, self._timer_h_fired)
+        wheel = self.table.wheel
+        self._timer_h = wheel.after(self.timers.h, self._timer_h_fired)
         # a 6xx is somebody's own word, which no stranger gets by asking
         if not self.flow.reliable and (status >= 600 or not self.quiet):
             self._interval = self.timers.t1
-            self._timer_g = after(self._interval, self._timer_g_fired)
+            self._timer_g = wheel.after(self._interval, self._timer_g_fired)
 
     def _timer_g_fired(self) -> None:
         self._interval = min(2 * self._interval, self.timers.t2)

@@ -57,11 +57,11 @@ class NonInviteClientTransaction(ClientTransaction):
 
     def start(self) -> None:
         """Send the request and start the timers."""
-        after = self.table.wheel.after
-        self._timer_f = after(self.timers.f, self._timed_out)
-        if not self.flow.reliable:
-            self._timer_e = after(self._interval, self._timer_e_fired)
-        self.flow.send(self._data)
+        wheel, flow = self.table.wheel, self.flow
+        self._timer_f = wheel.after(self.timers.f, self._timed_out)
+        if not flow.reliable:
+            self._timer_e = wheel.after(self._interval, self._timer_e_fired)
+        flow.send(self._data)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from oversip_tw.interfaces import Address, Flow
 from oversip_tw.sip.errors import SIPError
@@ -33,7 +33,7 @@ LIMIT = 50_000
 #: for whoever is refused at the limit: by then the transactions of now have ended (64*T1)
 RETRY_AFTER = 32
 
-_TO_INVITE = {"ACK": "INVITE", "CANCEL": "INVITE"}
+_TO_INVITE: Final = {"ACK": "INVITE", "CANCEL": "INVITE"}
 
 
 def _never(request: Request, flow: Flow) -> Flow | None:
