@@ -15,29 +15,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from hashlib import sha256
+from typing import Final
 
 from oversip_tw.sip.errors import SIPError
 
 #: 96 bits: above the 80 that RFC 5626's example uses, and 16 characters exactly, so that no bit of the text is spare
-MAC_OCTETS = 12
-MAC_CHARACTERS = 16
+MAC_OCTETS: Final = 12
+MAC_CHARACTERS: Final = 16
 #: shorter secrets are a mistake in the configuration
-MIN_KEY_OCTETS = 16
+MIN_KEY_OCTETS: Final = 16
 #: length fields are one octet
-MAX_FIELD_OCTETS = 255
+MAX_FIELD_OCTETS: Final = 255
 #: three fields of at most 255 octets do not make a longer text; whatever is longer is no token of ours
-MAX_TOKEN_CHARACTERS = 1100
+MAX_TOKEN_CHARACTERS: Final = 1100
 
-_PATH = b"ovp"
-_RECORD_ROUTE = b"ovr"
-_CONTACT = b"ovc"
+_PATH: Final = b"ovp"
+_RECORD_ROUTE: Final = b"ovr"
+_CONTACT: Final = b"ovc"
 #: base64 as it is, and as it may stand in a URI (RFC 4648 §5)
-_TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_", b"+/")
-_BLOCK_OCTETS = 64
-_SHAPE = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_to_base64: Final = binascii.b2a_base64
+_from_base64: Final = binascii.a2b_base64
+_BLOCK_OCTETS: Final = 64
+_SHAPE: Final = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
 
 
 class Purpose(Enum):
@@ -47,17 +49,27 @@ class Purpose(Enum):
     RECORD_ROUTE = "r"
 
 
-@dataclass(slots=True)
 class Token:
     """What a verified token says, never to be changed. It names a flow and authorises nothing else."""
 
-    purpose: Purpose
-    #: the node that holds the flow
-    node: str
-    #: `interfaces.Flow.id`, or the packed address of a hop (`flow_id.unpack_hop`)
-    flow_id: bytes
-    #: what finds the binding when the flow is gone; b"" = no carry-over and no wait
-    binding_key: bytes
+    __slots__ = ("binding_key", "flow_id", "node", "purpose")
+
+    def __init__(self, purpose: Purpose, node: str, flow_id: bytes, binding_key: bytes) -> None:
+        self.purpose: Final = purpose
+        #: the node that holds the flow
+        self.node: Final = node
+        #: `interfaces.Flow.id`, or the packed address of a hop (`flow_id.unpack_hop`)
+        self.flow_id: Final = flow_id
+        #: what finds the binding when the flow is gone; b"" = no carry-over and no wait
+        self.binding_key: Final = binding_key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self._all() == other._all()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _all(self) -> tuple[object, ...]:
+        return (self.purpose, self.node, self.flow_id, self.binding_key)
 
 
 @dataclass(slots=True)
@@ -80,14 +92,41 @@ def is_token(text: str | None) -> bool:
     return text is not None and len(text) <= MAX_TOKEN_CHARACTERS and _SHAPE.fullmatch(text) is not None
 
 
-#: signatures remembered that were found right: most requests of a dialog bear the same ones
-_REMEMBERED = 4096
+#: tokens of Record-Routes that need no second look: the last ones that were made or found right, twice as many at most
+_REMEMBERED = 8192
+#: sides of Record-Routes whose text is kept but for the signature
+_SIDES = 4096
+
+
+class _Side:
+    """What all Record-Routes with one flow and binding share: the text up to the signature, and what it says."""
+
+    __slots__ = ("signed", "token")
+
+    def __init__(self, signed: bytes, token: Token) -> None:
+        self.signed = signed
+        self.token = token
+
+
+class _Right:
+    """A Record-Route token whose signature is known to be right, and the one dialog that it is for."""
+
+    __slots__ = ("call_id", "tag", "token")
+
+    def __init__(self, call_id: str, tag: str, token: Token) -> None:
+        self.call_id = call_id
+        self.tag = tag
+        self.token = token
 
 
 class Tokens:
-    """Makes and reads tokens. The first of ``keys`` signs, any of them verifies (rotation)."""
+    """Makes and reads tokens. The first of ``keys`` signs, any of them verifies (rotation).
 
-    __slots__ = ("_macs", "_node", "node", "read_record_route")
+    A Record-Route token comes back in every request of its dialog: those of late are known by their text, which costs
+    one look-up where the signature costs two hashes. What was wrong is never remembered.
+    """
+
+    __slots__ = ("_before", "_macs", "_node", "_right", "_sides", "node")
 
     def __init__(self, keys: Sequence[bytes], node: str) -> None:
         """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
@@ -98,23 +137,32 @@ class Tokens:
             raise ValueError("the node id has to be 1 to 255 octets long")
         self.node = node
         self._node = b"%c%b" % (len(octets), octets)
-        self._macs = tuple(_Mac(key) for key in keys)
-        #: what a Record-Route token says, read from a request with that Call-ID, From tag and To tag: one of the tags
-        #: must be the one it was made with, whichever side sends. Raises `BadToken`, also without a To tag (no dialog).
-        self.read_record_route = lru_cache(_REMEMBERED)(self._read_record_route)
+        self._macs = [_Mac(key) for key in keys]
+        self._sides: dict[tuple[bytes, bytes], _Side] = {}
+        #: by text: what was signed or verified lately, and what before that
+        self._right: dict[str, _Right] = {}
+        self._before: dict[str, _Right] = {}
 
     def path(self, flow_id: bytes, binding_key: bytes = b"") -> str:
         """The token for a Path (RFC 3327) or Service-Route of ours."""
-        return self._sign(_PATH, flow_id, binding_key, b"")
+        signed = self._unsigned(_PATH, flow_id, binding_key)
+        return (signed + self._macs[0].of(signed)).decode("ascii")
 
     def record_route(self, flow_id: bytes, binding_key: bytes, call_id: str, from_tag: str | None) -> str:
         """The token for a Record-Route put into the request with that Call-ID and From tag; opens that dialog only."""
-        return self._sign(_RECORD_ROUTE, flow_id, binding_key, _dialog(call_id, from_tag))
+        side = self._sides.get((flow_id, binding_key))
+        if side is None:
+            side = self._new_side(flow_id, binding_key)
+        tag, signed = from_tag or "", side.signed
+        text = (signed + self._macs[0].of(signed + _dialog(call_id, tag))).decode("ascii")
+        self._remember(text, _Right(call_id, tag, side.token))
+        return text
 
     def contact(self, binding_key: bytes, contact: str) -> str:
         """The token for a Contact of ours that stands for ``contact``: the same for the same binding, always."""
         text = contact.encode("utf-8", "surrogateescape")
-        return self._written(_CONTACT, b"%c%b%b" % (len(binding_key), binding_key, text), b"")
+        signed = _written(_CONTACT, b"%c%b%b" % (len(binding_key), binding_key, text))
+        return (signed + self._macs[0].of(signed)).decode("ascii")
 
     def read_path(self, text: str) -> Token:
         """What a Path token says. Raises `BadToken`."""
@@ -132,22 +180,43 @@ class Tokens:
         end = 1 + fields[0]
         return Sealed(fields[1:end], fields[end:].decode("utf-8", "surrogateescape"))
 
-    def _read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
-        octets = _octets(text, _RECORD_ROUTE)
-        if to_tag is None or not (
-            self._signed(octets, _dialog(call_id, from_tag)) or self._signed(octets, _dialog(call_id, to_tag))
-        ):
+    def read_record_route(self, text: str, call_id: str, from_tag: str | None, to_tag: str | None) -> Token:
+        """What a Record-Route token says, read from a request with that Call-ID, From tag and To tag: one of the tags
+        must be the one it was made with, whichever side sends. Raises `BadToken`, also without a To tag (no dialog)."""
+        if to_tag is None:
             raise BadToken
-        return _token(Purpose.RECORD_ROUTE, octets)
+        tag = from_tag or ""
+        right = self._right.get(text) or self._before.get(text)
+        if right is not None:
+            if right.call_id == call_id and (right.tag == tag or right.tag == to_tag):
+                return right.token
+            raise BadToken  # it is for another dialog: there is none but the one that it was made for
+        octets = _octets(text, _RECORD_ROUTE)
+        if not self._signed(octets, _dialog(call_id, tag)):
+            tag = to_tag
+            if not self._signed(octets, _dialog(call_id, tag)):
+                raise BadToken
+        token = _token(Purpose.RECORD_ROUTE, octets)
+        self._remember(text, _Right(call_id, tag, token))
+        return token
 
-    def _sign(self, prefix: bytes, flow_id: bytes, binding_key: bytes, context: bytes) -> str:
+    def _remember(self, text: str, right: _Right) -> None:
+        if len(self._right) >= _REMEMBERED:
+            self._before, self._right = self._right, {}
+        self._right[text] = right
+
+    def _new_side(self, flow_id: bytes, binding_key: bytes) -> _Side:
+        signed = self._unsigned(_RECORD_ROUTE, flow_id, binding_key)
+        side = _Side(signed, Token(Purpose.RECORD_ROUTE, self.node, flow_id, binding_key))
+        if len(self._sides) >= _SIDES:
+            self._sides.clear()
+        self._sides[flow_id, binding_key] = side
+        return side
+
+    def _unsigned(self, prefix: bytes, flow_id: bytes, binding_key: bytes) -> bytes:
         if len(flow_id) > MAX_FIELD_OCTETS or len(binding_key) > MAX_FIELD_OCTETS:
             raise ValueError("a flow id or binding key is 255 octets at most")
-        return self._written(prefix, b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key), context)
-
-    def _written(self, prefix: bytes, fields: bytes, context: bytes) -> str:
-        signed = prefix + binascii.b2a_base64(fields, newline=False).translate(_TO_URL).rstrip(b"=")
-        return (signed + self._macs[0].of(signed + context)).decode("ascii")
+        return _written(prefix, b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key))
 
     def _signed(self, octets: bytes, context: bytes) -> bool:
         """Whether one of the keys signed this token in this context."""
@@ -169,9 +238,14 @@ def _octets(text: str, prefix: bytes) -> bytes:
     return octets
 
 
-def _dialog(call_id: str, tag: str | None) -> bytes:
+def _written(prefix: bytes, fields: bytes) -> bytes:
+    """All of a token but its signature."""
+    return prefix + _to_base64(fields, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _dialog(call_id: str, tag: str) -> bytes:
     """What binds a token to a dialog; the length keeps Call-ID and tag apart."""
-    return f"\0{len(call_id)}\0{call_id}{tag or ''}".encode("utf-8", "surrogateescape")
+    return f"\0{len(call_id)}\0{call_id}{tag}".encode("utf-8", "surrogateescape")
 
 
 class _Mac:
@@ -193,7 +267,7 @@ class _Mac:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(octets)
         outer.update(inner.digest())
-        return binascii.b2a_base64(outer.digest()[:MAC_OCTETS], newline=False).translate(_TO_URL)
+        return _to_base64(outer.digest()[:MAC_OCTETS], newline=False).translate(_TO_URL)
 
 
 def _token(purpose: Purpose, octets: bytes) -> Token:
@@ -213,6 +287,6 @@ def _fields(octets: bytes) -> bytes:
     """What stands between purpose and signature."""
     encoded = octets[3:-MAC_CHARACTERS]
     try:
-        return binascii.a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+        return _from_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
     except binascii.Error:
         raise BadToken from None

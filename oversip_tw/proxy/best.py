@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
 from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
@@ -15,18 +15,35 @@ _HELPFUL = (401, 407, 415, 420, 484)
 _NOBODY_THERE = (408, 430, 480, 481, 482)
 
 
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a branch ended: with a response, or (None) with a status, headers and reason phrase of our own.
 
-    ``code`` says in one word why, for user code (`oversip_tw.sip.codes`).
+    ``code`` says in one word why, for user code (`oversip_tw.sip.codes`). Never to be changed.
     """
 
-    status: int
-    response: Response | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    reason: str = ""
-    code: str = ""
+    __slots__ = ("code", "headers", "reason", "response", "status")
+
+    def __init__(
+        self,
+        status: int,
+        response: Response | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        reason: str = "",
+        code: str = "",
+    ) -> None:
+        self.status: Final = status
+        self.response: Final = response
+        self.headers: Final = headers
+        self.reason: Final = reason
+        self.code: Final = code
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self._all() == other._all()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _all(self) -> tuple[object, ...]:
+        return (self.status, self.response, self.headers, self.reason, self.code)
 
     @property
     def decides(self) -> bool:

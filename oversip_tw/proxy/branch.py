@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow, Running, Target
 from oversip_tw.outbound.waiting import Held
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from oversip_tw.proxy.context import ResponseContext
 
 #: answers of a dead flow or device, after which another flow of the same instance is tried (RFC 5626 §5.3)
-_FLOW_FAILED = (408, 430)
+_FLOW_FAILED: Final = (408, 430)
 
 #: seconds between the CANCEL of Timer C and our 408: a 2xx that crosses the CANCEL still counts
-_CROSSING = 0.5
+_CROSSING: Final = 0.5
 
 
 class Branch:
@@ -57,7 +57,7 @@ class Branch:
         #: Timer C has fired: what the CANCEL brings back counts as 408
         self._expired = False
         self._calling = False
-        self._others = list(way.others)
+        self._others = way.others.copy() if way.others else []
         self._targets: list[Target] = []
         #: the next hop that is being tried; None on the flow of a client
         self._target: Target | None = None
@@ -73,9 +73,9 @@ class Branch:
         if way.profile is not None:
             return way.profile
         if way.flow_id:
-            return core.settings.named("users")
+            return core.profile("users")
         known = None if self._target is None else core.profile_of(self._target)
-        return known or core.settings.named("in_dialog" if self.context.in_dialog else "default")
+        return known or core.profile("in_dialog" if self.context.in_dialog else "default")
 
     # -- on the way out ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from oversip_tw.interfaces import Clock, Log
 from oversip_tw.sip.message import Request, Response
@@ -16,12 +15,14 @@ _ENDED = "call from {caller} to {callee} ended by {who} after {seconds:.1f} s"
 _FORGOTTEN = "call from {caller} to {callee} goes on unseen after {seconds:.1f} s"
 
 
-@dataclass(slots=True)
 class _Call:
-    caller: str
-    callee: str
-    started: float
-    answered: float | None = None
+    __slots__ = ("answered", "callee", "caller", "started")
+
+    def __init__(self, caller: str, callee: str, started: float) -> None:
+        self.caller = caller
+        self.callee = callee
+        self.started = started
+        self.answered: float | None = None
 
 
 class Calls:

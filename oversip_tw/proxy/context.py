@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,9 @@ class ResponseContext:
         self._caller_gone = False
         #: user code thinks about what to do with the outcome
         self._asking = False
-        self._groups = deque(groups)
+        #: the next one last
+        self._groups: list[Sequence[Way]] = list(groups)
+        self._groups.reverse()
         self._branches: list[Branch] = []
         self._outcomes: list[Outcome] = []
         self._running = 0
@@ -91,10 +92,10 @@ class ResponseContext:
             return  # the loop below is under us in the stack: many groups must not make a deep one
         self._starting = True
         while self._groups and not self._running and not self.finished:
-            ways = self._groups.popleft()
+            ways = self._groups.pop()
             if len(ways) > self.breadth:
                 # Too little breadth for all at once: the rest after these.
-                self._groups.appendleft(ways[self.breadth :])
+                self._groups.append(ways[self.breadth :])
                 ways = ways[: self.breadth]
             branches = [Branch(self, way) for way in ways]
             self._branches += branches

@@ -73,15 +73,30 @@ class Core:
     hops: dict[tuple[str, str, int], tuple[Target, Profile]] = field(default_factory=dict)
     forwarding: Forwarding = field(init=False)
     probes: Probes = field(init=False)
+    #: profiles by name, as ``settings`` were when they were asked for
+    _profiles: dict[str, Profile] = field(init=False)
+    _profiles_of: Settings = field(init=False)
 
     def __post_init__(self) -> None:
         self.forwarding = Forwarding(self.settings, RecordRoutes(self.tokens), self.new_id)
         self.probes = Probes(self)
+        self._profiles = {}
+        self._profiles_of = self.settings
 
     def use(self, settings: Settings) -> None:
         """Work by other ``settings`` from now on; what is under way goes on as it began."""
         self.settings = settings
         self.forwarding.use(settings)
+
+    def profile(self, name: str) -> Profile:
+        """`Settings.named`, remembered: each branch asks several times."""
+        if self._profiles_of is not self.settings:
+            self._profiles_of = self.settings
+            self._profiles = {}
+        profile = self._profiles.get(name)
+        if profile is None:
+            profile = self._profiles[name] = self.settings.named(name)
+        return profile
 
     def relay(
         self,
@@ -145,7 +160,7 @@ class Core:
 
     def _profile_for(self, arrival: Arrival) -> Profile:
         """How a next hop is found that brings no profile of its own."""
-        return self.settings.named("in_dialog" if arrival.in_dialog else "default")
+        return self.profile("in_dialog" if arrival.in_dialog else "default")
 
     def remember_hop(self, target: Target, profile: Profile) -> None:
         """``target`` is one of the configuration, and ``profile`` its own."""

@@ -76,7 +76,9 @@ class Destinations:
         if hops and hops >= (core.settings.max_forwards if forwards is None else forwards):
             return [Way(uri, refused=483)]
         try:
-            bindings = await self._bindings(uri)
+            bindings = self._known(uri)
+            if bindings is None:
+                bindings = await core.location.lookup(core.ours.user(uri))
         except SIPError as error:
             if not hops:
                 raise
@@ -92,7 +94,8 @@ class Destinations:
             ways.append(self._abroad(uri, hash_))
         return ways
 
-    async def _bindings(self, uri: Uri) -> Sequence[Binding]:
+    def _known(self, uri: Uri) -> Sequence[Binding] | None:
+        """The bindings that ``uri`` means, where nobody has to be asked. None: those of one of our users."""
         location, ours = self._core.location, self._core.ours
         if not ours.owns(uri):
             named = phones_at(self._core, uri)
@@ -105,7 +108,7 @@ class Destinations:
         if instance is not None:
             binding = location.by_gruu(ours.user(uri), instance)
             return [] if binding is None else [binding]
-        return await location.lookup(ours.user(uri))
+        return None
 
     def _abroad(self, uri: Uri, hash_: str) -> Way:
         settings = self._core.settings

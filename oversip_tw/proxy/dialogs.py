@@ -78,7 +78,7 @@ class Dialogs:
             return (hop.address, hop.port) == flow.peer
         if token.flow_id == flow.id:
             return True
-        return bool(token.binding_key) and self._core.current_flow(token.flow_id, token.binding_key) is flow
+        return bool(token.binding_key) and self._core.current_flow(token.flow_id, token.binding_key) == flow
 
     # -- ACK --------------------------------------------------------------------------------------------------------
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.sip import codes
 
-FLOW_GONE = Outcome(430, code=codes.FLOW_FAILED)
-NO_ANSWER = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
-RANG_TOO_LONG = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
-NOT_CONNECTED = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
-CORE_NOT_CONNECTED = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
-WRONG_PEER = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
+FLOW_GONE: Final = Outcome(430, code=codes.FLOW_FAILED)
+NO_ANSWER: Final = Outcome(408, reason="Client Timeout", code=codes.CLIENT_TIMEOUT)
+RANG_TOO_LONG: Final = Outcome(408, reason="INVITE Timeout", code=codes.INVITE_TIMEOUT)
+NOT_CONNECTED: Final = Outcome(500, reason="Connection Error", code=codes.CONNECTION_ERROR)
+CORE_NOT_CONNECTED: Final = Outcome(503, headers=(("Retry-After", "5"),), code=codes.CONNECTION_ERROR)
+WRONG_PEER: Final = Outcome(500, reason="TLS Validation Failed", code=codes.TLS_VALIDATION_FAILED)
 
 #: the other devices of a user stop ringing without calling it a missed call (RFC 3326 §2)
-ELSEWHERE = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+ELSEWHERE: Final = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow, NewId
 from oversip_tw.proxy.loop import make_branch
@@ -32,7 +32,7 @@ IDENTITY_HEADERS = (
 )
 
 
-_IDENTITY_KEYS = frozenset(map(names.key, IDENTITY_HEADERS))
+_IDENTITY_KEYS: Final = frozenset(map(names.key, IDENTITY_HEADERS))
 
 
 def drop_identities(message: Message) -> None:
@@ -104,19 +104,19 @@ class Forwarding:
 
     def push_via(self, request: Request, flow: Flow, loop_hash: str = "") -> None:
         """Put our Via on top, with a branch of its own (§16.6 step 8)."""
-        listener = flow.listener
-        via = self._vias.get((flow.transport, listener.sent_by))
+        ours = (flow.transport, flow.listener.sent_by)
+        via = self._vias.get(ours)
         if via is None:
-            via = Via.parse(f"SIP/2.0/{flow.transport.upper()} {listener.sent_by}")
-            self._vias[flow.transport, listener.sent_by] = via
+            via = self._vias[ours] = Via.parse(f"SIP/2.0/{ours[0].upper()} {ours[1]}")
         request.push_via(via.with_branch(make_branch(self._new_id(), loop_hash), not flow.reliable))
 
     @staticmethod
     def put_routes(request: Request, path: Sequence[str]) -> None:
         """Put ``path`` on as Routes. A next hop without ``lr`` wants its URI as R-URI and the R-URI as the last Route
         (§16.6 step 6)."""
-        for route in reversed(path):
-            request.prepend("Route", route)
+        if path:
+            for route in reversed(path):
+                request.prepend("Route", route)
         if request.has("Route"):
             first = request.routes[0].uri
             if not first.has_param("lr"):

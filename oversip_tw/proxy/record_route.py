@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from oversip_tw.interfaces import Address, Flow, Target
 from oversip_tw.outbound.flow_id import pack_hop
@@ -10,10 +11,10 @@ from oversip_tw.outbound.token import Tokens
 from oversip_tw.sip.message import Request
 
 #: methods that open a dialog; the proxy stays on their path
-DIALOG_FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
-_BENEATH_TLS = {"tls": "tcp", "wss": "ws"}
-_URI_TRANSPORT = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "ws"}
+_BENEATH_TLS: Final = {"tls": "tcp", "wss": "ws"}
+_URI_TRANSPORT: Final = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "ws"}
 
 
 def wants_record_route(request: Request) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Target
@@ -12,41 +11,82 @@ if TYPE_CHECKING:
     from oversip_tw.proxy.settings import Profile
 
 
-@dataclass(slots=True, eq=False)
 class Way:
-    """One target of a request: down a client's flow, or to the next hop that a URI names."""
+    """One target of a request: down a client's flow, or to the next hop that a URI names.
 
-    #: the R-URI the request leaves with
-    uri: Uri
-    #: the flow of a client of ours (`oversip_tw.interfaces.Flow.id`); b"" for a next hop
-    flow_id: bytes = b""
-    #: whose flow it is: names the binding over reconnects (RFC 5626: AoR, instance and reg-id)
-    key: bytes = b""
-    #: further Routes to put on, topmost first: the Path of a binding that came through an edge
-    path: tuple[str, ...] = ()
-    #: what RFC 3263 is asked for, one after another; none: the topmost Route, else the R-URI
-    next_hops: tuple[Uri, ...] = ()
-    #: how to find and how long to wait for it; None: as the settings say
-    profile: Profile | None = None
-    #: targets known beforehand, in place of a look-up
-    targets: tuple[Target, ...] = ()
-    #: preference of the binding, 0.0 to 1.0; higher ones are tried first
-    q: float = 1.0
-    #: other flows of the same instance, for when this one fails (RFC 5626 §5.3)
-    others: list[Way] = field(default_factory=list)
-    #: the name of the instance, so that one gets no two branches
-    instance: str = ""
-    #: the loop hash that goes into the branch (RFC 5393 §4.2)
-    loop_hash: str = ""
-    #: an answer known beforehand, in place of a branch: a loop, a dead flow
-    refused: int = 0
-    #: the next hop is one of the configuration: when it fails the answer is 503 with Retry-After
-    configured: bool = False
-    #: the next hop was named by our configuration or by a trusted source: no address but our own is out of bounds
-    named_by_us: bool = False
-    #: addresses that are in bounds beside those of trusted sources
-    allowed: tuple[str, ...] = ()
-    #: every other address that is not local is in bounds too
-    anywhere: bool = True
-    #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
-    hops: int = 0
+    No dataclass, as every request makes one: the ``__init__`` of those is not compiled.
+    """
+
+    __slots__ = (
+        "allowed",
+        "anywhere",
+        "configured",
+        "flow_id",
+        "hops",
+        "instance",
+        "key",
+        "loop_hash",
+        "named_by_us",
+        "next_hops",
+        "others",
+        "path",
+        "profile",
+        "q",
+        "refused",
+        "targets",
+        "uri",
+    )
+
+    def __init__(
+        self,
+        uri: Uri,
+        flow_id: bytes = b"",
+        key: bytes = b"",
+        path: tuple[str, ...] = (),
+        next_hops: tuple[Uri, ...] = (),
+        profile: Profile | None = None,
+        targets: tuple[Target, ...] = (),
+        q: float = 1.0,
+        instance: str = "",
+        loop_hash: str = "",
+        refused: int = 0,
+        configured: bool = False,
+        named_by_us: bool = False,
+        allowed: tuple[str, ...] = (),
+        anywhere: bool = True,
+        hops: int = 0,
+    ) -> None:
+        #: the R-URI the request leaves with
+        self.uri = uri
+        #: the flow of a client of ours (`oversip_tw.interfaces.Flow.id`); b"" for a next hop
+        self.flow_id = flow_id
+        #: whose flow it is: names the binding over reconnects (RFC 5626: AoR, instance and reg-id)
+        self.key = key
+        #: further Routes to put on, topmost first: the Path of a binding that came through an edge
+        self.path = path
+        #: what RFC 3263 is asked for, one after another; none: the topmost Route, else the R-URI
+        self.next_hops = next_hops
+        #: how to find and how long to wait for it; None: as the settings say
+        self.profile = profile
+        #: targets known beforehand, in place of a look-up
+        self.targets = targets
+        #: preference of the binding, 0.0 to 1.0; higher ones are tried first
+        self.q = q
+        #: other flows of the same instance, for when this one fails (RFC 5626 §5.3)
+        self.others: list[Way] = []
+        #: the name of the instance, so that one gets no two branches
+        self.instance = instance
+        #: the loop hash that goes into the branch (RFC 5393 §4.2)
+        self.loop_hash = loop_hash
+        #: an answer known beforehand, in place of a branch: a loop, a dead flow
+        self.refused = refused
+        #: the next hop is one of the configuration: when it fails the answer is 503 with Retry-After
+        self.configured = configured
+        #: the next hop was named by our configuration or by a trusted source: no address but our own is out of bounds
+        self.named_by_us = named_by_us
+        #: addresses that are in bounds beside those of trusted sources
+        self.allowed = allowed
+        #: every other address that is not local is in bounds too
+        self.anywhere = anywhere
+        #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
+        self.hops = hops

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -28,13 +28,18 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-CALLING, PROCEEDING, COMPLETED, ACCEPTED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+CALLING: Final = State.CALLING
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+ACCEPTED: Final = State.ACCEPTED
+TERMINATED: Final = State.TERMINATED
 
 
 class InviteClientTransaction(ClientTransaction):
     """Sends an INVITE, acknowledges a refusal, passes every 2xx on, cancels when told to."""
 
-    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "_interval", "_timer_a", "_timer_b", "state")
+    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "_ends", "_interval", "_timer", "state")
 
     def __init__(
         self,
@@ -55,21 +60,31 @@ class InviteClientTransaction(ClientTransaction):
         self._cancel_sent = False
         #: of Timer A
         self._interval = timers.t1
-        self._timer_a: Timer | None = None
-        #: B in Calling (and after a CANCEL), D in Completed, M in Accepted
-        self._timer_b: Timer | None = None
+        #: when Timer B fires, in seconds of the wheel
+        self._ends = 0.0
+        #: A or B in Calling, whichever is next; B after a CANCEL, D in Completed, M in Accepted
+        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Send the INVITE and start the timers."""
-        after = self.table.wheel.after
-        self._timer_b = after(self.timers.b, self._timed_out)
-        if not self.flow.reliable:
-            self._timer_a = after(self._interval, self._timer_a_fired)
-        self.flow.send(self._data)
+        wheel, flow, patience = self.table.wheel, self.flow, self.timers.b
+        if flow.reliable:
+            self._timer = wheel.after(patience, self._timed_out)
+        else:
+            self._ends = wheel.now() + patience
+            self._wait(patience)
+        flow.send(self._data)
+
+    def _wait(self, left: float) -> None:
+        """For Timer A, or for Timer B when that is next, in ``left`` seconds."""
+        if self._interval < left:
+            self._timer = self.table.wheel.after(self._interval, self._timer_a_fired)
+        else:
+            self._timer = self.table.wheel.after(left, self._timed_out)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer_b = self.table.wheel.after(0, self._lost_already)
+        self._timer = self.table.wheel.after(0, self._lost_already)
 
     def answered(self, response: Response) -> None:
         """A response came."""
@@ -110,19 +125,19 @@ class InviteClientTransaction(ClientTransaction):
             self.flow_lost(reason)
 
     def _proceed(self) -> None:
-        self._stop_timers()
+        self._stop_timer()
         self.state = PROCEEDING
         if self._cancel_headers is not None:
             self._send_cancel(self._cancel_headers)
 
     def _accept(self) -> None:
-        self._stop_timers()
+        self._stop_timer()
         self.state = ACCEPTED
         self.finished = True
-        self._timer_b = self.table.wheel.after(self.timers.m, self.terminate)
+        self._timer = self.table.wheel.after(self.timers.m, self.terminate)
 
     def _complete(self, response: Response) -> None:
-        self._stop_timers()
+        self._stop_timer()
         self.state = COMPLETED
         self.finished = True
         self._ack = ack(self.request, response).to_bytes()
@@ -130,31 +145,28 @@ class InviteClientTransaction(ClientTransaction):
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer_b = self.table.wheel.after(self.timers.d, self.terminate)
+            self._timer = self.table.wheel.after(self.timers.d, self.terminate)
 
     def _send_cancel(self, headers: Sequence[tuple[str, str]]) -> None:
         self._cancel_sent = True
         # §9.1: no final response within 64*T1 of the CANCEL, and the INVITE counts as cancelled.
-        self._timer_b = self.table.wheel.after(self.timers.b, self._timed_out)
+        self._timer = self.table.wheel.after(self.timers.b, self._timed_out)
         self.table.call(cancel(self.request, headers), self.flow, NOBODY, self.timers, client_flow=self.client_flow)
 
     def _timer_a_fired(self) -> None:
         self._interval *= 2
-        self._timer_a = self.table.wheel.after(self._interval, self._timer_a_fired)
+        self._wait(self._ends - self.table.wheel.now())
         self.flow.send(self._data)
 
-    def _stop_timers(self) -> None:
-        if self._timer_a is not None:
-            self._timer_a.cancel()
-            self._timer_a = None
-        if self._timer_b is not None:
-            self._timer_b.cancel()
-            self._timer_b = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
             self.finished = True
-            self._stop_timers()
+            self._stop_timer()
             self._leave()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -25,7 +25,12 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+CONFIRMED: Final = State.CONFIRMED
+ACCEPTED: Final = State.ACCEPTED
+TERMINATED: Final = State.TERMINATED
 
 #: seconds that §17.2.1 leaves for something better than a 100
 TRYING_AFTER = 0.2
@@ -118,12 +123,12 @@ class InviteServerTransaction(ServerTransaction):
         self._stop_timers()
         self.final_sent = True
         self.state = COMPLETED
-        after = self.table.wheel.after
-        self._timer_h = after(self.timers.h, self._timer_h_fired)
+        wheel = self.table.wheel
+        self._timer_h = wheel.after(self.timers.h, self._timer_h_fired)
         # a 6xx is somebody's own word, which no stranger gets by asking
         if not self.flow.reliable and (status >= 600 or not self.quiet):
             self._interval = self.timers.t1
-            self._timer_g = after(self._interval, self._timer_g_fired)
+            self._timer_g = wheel.after(self._interval, self._timer_g_fired)
 
     def _timer_g_fired(self) -> None:
         self._interval = min(2 * self._interval, self.timers.t2)

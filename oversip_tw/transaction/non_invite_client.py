@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -25,13 +25,17 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-TRYING, PROCEEDING, COMPLETED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+TRYING: Final = State.TRYING
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+TERMINATED: Final = State.TERMINATED
 
 
 class NonInviteClientTransaction(ClientTransaction):
     """Sends any other request until a final response comes."""
 
-    __slots__ = ("_interval", "_timer_e", "_timer_f", "state")
+    __slots__ = ("_ends", "_interval", "_timer", "state")
 
     def __init__(
         self,
@@ -47,21 +51,31 @@ class NonInviteClientTransaction(ClientTransaction):
         self.state = TRYING
         #: of Timer E
         self._interval = timers.t1
-        self._timer_e: Timer | None = None
-        #: F until the final response, K in Completed
-        self._timer_f: Timer | None = None
+        #: when Timer F fires, in seconds of the wheel
+        self._ends = 0.0
+        #: E or F until the final response, whichever is next; K in Completed
+        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Send the request and start the timers."""
-        after = self.table.wheel.after
-        self._timer_f = after(self.timers.f, self._timed_out)
-        if not self.flow.reliable:
-            self._timer_e = after(self._interval, self._timer_e_fired)
-        self.flow.send(self._data)
+        wheel, flow, patience = self.table.wheel, self.flow, self.timers.f
+        if flow.reliable:
+            self._timer = wheel.after(patience, self._timed_out)
+        else:
+            self._ends = wheel.now() + patience
+            self._wait(patience)
+        flow.send(self._data)
+
+    def _wait(self, left: float) -> None:
+        """For Timer E, or for Timer F when that is next, in ``left`` seconds."""
+        if self._interval < left:
+            self._timer = self.table.wheel.after(self._interval, self._timer_e_fired)
+        else:
+            self._timer = self.table.wheel.after(left, self._timed_out)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer_f = self.table.wheel.after(0, self._lost_already)
+        self._timer = self.table.wheel.after(0, self._lost_already)
 
     def answered(self, response: Response) -> None:
         """A response came; repeated final ones are absorbed."""
@@ -80,33 +94,30 @@ class NonInviteClientTransaction(ClientTransaction):
             self.flow_lost(reason)
 
     def _complete(self) -> None:
-        self._stop_timers()
+        self._stop_timer()
         self.state = COMPLETED
         self.finished = True
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer_f = self.table.wheel.after(self.timers.k, self.terminate)
+            self._timer = self.table.wheel.after(self.timers.k, self.terminate)
 
     def _timer_e_fired(self) -> None:
         # §17.1.2.2: doubled up to T2 while trying, T2 once proceeding.
         t2 = self.timers.t2
         self._interval = t2 if self.state is PROCEEDING else min(2 * self._interval, t2)
-        self._timer_e = self.table.wheel.after(self._interval, self._timer_e_fired)
+        self._wait(self._ends - self.table.wheel.now())
         self.flow.send(self._data)
 
-    def _stop_timers(self) -> None:
-        if self._timer_e is not None:
-            self._timer_e.cancel()
-            self._timer_e = None
-        if self._timer_f is not None:
-            self._timer_f.cancel()
-            self._timer_f = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
             self.finished = True
-            self._stop_timers()
+            self._stop_timer()
             self._leave()

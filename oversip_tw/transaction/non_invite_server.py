@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
@@ -24,7 +24,11 @@ class State(Enum):
     TERMINATED = "Terminated"
 
 
-TRYING, PROCEEDING, COMPLETED, TERMINATED = State
+# final, so that a compiled machine looks none of them up
+TRYING: Final = State.TRYING
+PROCEEDING: Final = State.PROCEEDING
+COMPLETED: Final = State.COMPLETED
+TERMINATED: Final = State.TERMINATED
 
 
 class NonInviteServerTransaction(ServerTransaction):

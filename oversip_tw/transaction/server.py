@@ -65,10 +65,11 @@ class ServerTransaction:
         self.table.ended_server(self)
 
     def _send(self, data: bytes) -> None:
-        if self.flow.closed and not self.client_flow:
+        flow = self.flow
+        if flow.closed and not self.client_flow:
             # §18.2.2: the connection the request came on is gone, another may be opened.
-            flow = self.table.reconnect(self.request, self.flow)
-            if flow is None:
+            another = self.table.reconnect(self.request, flow)
+            if another is None:
                 return
-            self.flow = flow
-        self.flow.send(data)
+            self.flow = flow = another
+        flow.send(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from oversip_tw.interfaces import Address, Flow
 from oversip_tw.sip.errors import SIPError
@@ -33,7 +33,7 @@ LIMIT = 50_000
 #: for whoever is refused at the limit: by then the transactions of now have ended (64*T1)
 RETRY_AFTER = 32
 
-_TO_INVITE = {"ACK": "INVITE", "CANCEL": "INVITE"}
+_TO_INVITE: Final = {"ACK": "INVITE", "CANCEL": "INVITE"}
 
 
 def _never(request: Request, flow: Flow) -> Flow | None:
@@ -158,8 +158,12 @@ class Transactions:
         key = (request.via.branch or "", method)
         if client_flow is None:
             client_flow = flow.accepted
-        machine = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
-        transaction: ClientTransaction = machine(self, key, request, flow, client_flow, user, timers or self.timers)
+        timers = timers or self.timers
+        transaction: ClientTransaction
+        if method == "INVITE":
+            transaction = InviteClientTransaction(self, key, request, flow, client_flow, user, timers)
+        else:
+            transaction = NonInviteClientTransaction(self, key, request, flow, client_flow, user, timers)
         if self._clients.setdefault(key, transaction) is not transaction:
             raise ValueError("a branch is used twice")
         if flow.reliable:

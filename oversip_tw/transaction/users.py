@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from oversip_tw.sip.message import Request, Response
@@ -53,4 +53,4 @@ class Nobody:
         """Nothing is done."""
 
 
-NOBODY = Nobody()
+NOBODY: Final = Nobody()

@@ -34,7 +34,10 @@ class Timer:
         """Never fire. Harmless on a timer that has fired or was cancelled."""
         if self._callback is not None:
             self._callback = None
-            self._slot.pop(self, None)
+            try:  # noqa: SIM105 - that would cost more than the rest
+                del self._slot[self]
+            except KeyError:  # it is about to fire, together with the one that cancels it
+                pass
             self._wheel._stopped()
 
     def _take(self) -> Callback | None:
@@ -66,6 +69,10 @@ class TimerWheel:
         self._firing = False
         #: timers that stand
         self.count = 0
+
+    def now(self) -> float:
+        """Seconds of the clock."""
+        return self._seconds()
 
     def after(self, delay: float, callback: Callback) -> Timer:
         """Call ``callback`` once, ``delay`` seconds from now."""

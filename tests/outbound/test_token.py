@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.outbound.token import BadToken, Purpose, Token, Tokens, is_token
+from oversip_tw.outbound.token import _REMEMBERED, _SIDES, BadToken, Purpose, Token, Tokens, is_token
 
 KEY = b"k" * 32
 OTHER_KEY = b"o" * 32
@@ -181,6 +181,49 @@ class ForgeryTests(SynchronousTestCase):
             text = b"ovp" + urlsafe_b64encode(contents).rstrip(b"=")
             signed = text + real._macs[0].of(text)
             self.assertRaises(BadToken, real.read_path, signed.decode())
+
+
+class MemoryTests(SynchronousTestCase):
+    """What one `Tokens` has made or verified is known by its text: that opens no more than the signature does."""
+
+    def test_r2_known_text_in_another_dialog(self) -> None:
+        """A token that was made here, or verified here, is refused outside of its dialog, and in it without To tag."""
+        made, verified = tokens(), tokens()
+        text = made.record_route(FLOW, BINDING, "call1", "tag")
+        verified.read_record_route(text, "call1", "other", "tag")
+        for real in (made, verified):
+            for call_id, from_tag, to_tag in (
+                ("call2", "tag", "x"),
+                ("call1", "x", "y"),
+                ("call1", None, ""),
+                ("call", "1tag", "1tag"),
+                ("call1", "tag", None),
+            ):
+                self.assertRaises(BadToken, real.read_record_route, text, call_id, from_tag, to_tag)
+            for from_tag, to_tag in (("tag", "x"), ("x", "tag")):
+                self.assertEqual(FLOW, real.read_record_route(text, "call1", from_tag, to_tag).flow_id)
+
+    def test_r2_wrong_again(self) -> None:
+        """What was refused once is refused again, beside the right one that it is like."""
+        real = tokens()
+        text = real.record_route(FLOW, BINDING, "call", "a")
+        forged = text[:-1] + ("A" if text[-1] != "A" else "B")
+        for _ in range(3):
+            self.assertRaises(BadToken, real.read_record_route, forged, "call", "a", "b")
+            self.assertEqual(BINDING, real.read_record_route(text, "call", "a", "b").binding_key)
+
+    def test_forgotten(self) -> None:
+        """Memory is bounded; a token that is forgotten is verified as it would be after a restart."""
+        real = tokens()
+        text = real.record_route(FLOW, BINDING, "call", "a")
+        for number in range(2 * _REMEMBERED + 1):
+            real.record_route(b"s%d" % number, b"", str(number), "a")
+        self.assertNotIn(text, {**real._right, **real._before})
+        self.assertLessEqual(len(real._right) + len(real._before), 2 * _REMEMBERED)
+        self.assertLessEqual(len(real._sides), _SIDES)
+        self.assertRaises(BadToken, real.read_record_route, text, "call", "x", "y")
+        self.assertEqual(BINDING, real.read_record_route(text, "call", "x", "a").binding_key)
+        self.assertIn(text, real._right)
 
 
 class ShapeTests(SynchronousTestCase):
