@@ -42,17 +42,6 @@ class MemoryUsers:
         return ha1(algorithm, user, domain, PASSWORD) if user in self.names and domain == REALM else None
 
 
-class UsersAtOnce(MemoryUsers):
-    """Who answers without being awaited, and only so."""
-
-    def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
-        self.asked.append((user, domain, algorithm))
-        return ha1(algorithm, user, domain, PASSWORD) if user in self.names and domain == REALM else None
-
-    async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
-        raise AssertionError("nobody needs to wait")
-
-
 class Case(SynchronousTestCase):
     """An authenticator with users in memory."""
 
@@ -417,15 +406,3 @@ class ThrottleTests(Case):
         self.authenticator = authenticator
         self.guess(50)
         self.assertEqual(self.check(request(answer(self.challenge()))), "alice")
-
-
-class AnswersAtOnceTests(AnswerTests):
-    """The same with users that need not be waited for."""
-
-    users_class = UsersAtOnce
-
-
-class ThrottlesAtOnceTests(ThrottleTests):
-    """The same with users that need not be waited for."""
-
-    users_class = UsersAtOnce
