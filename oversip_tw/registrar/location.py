@@ -211,15 +211,18 @@ class MemoryLocation:
     def _add(self, binding: Binding) -> None:
         key = binding.key
         old = self._keys.get(key)
-        others = self._users.get(binding.aor, ())
         if old is None:
             self._ended.pop(key, None)
             self._flows.link(binding.flow_id, key)
             self._places.link(_place(binding.contact), key)
         else:
-            others = tuple([other for other in others if other is not old])
             self._move(old, binding)
-        self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference)) if others else (binding,)
+        known = self._users.get(binding.aor)
+        if known is None or (len(known) == 1 and known[0] is old):
+            self._users[binding.aor] = (binding,)
+        else:
+            others = [other for other in known if other is not old]
+            self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference))
         self._keys[key] = binding
         self._look_at(binding)
 
