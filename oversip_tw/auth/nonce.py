@@ -67,7 +67,7 @@ class _Window:
 class Nonces:
     """Makes nonces and tells whether one may still be used."""
 
-    __slots__ = ("_floor", "_generation", "_generations", "_key", "_last", "_life", "_seconds", "_windows", "settings")
+    __slots__ = ("_floor", "_generation", "_generations", "_last", "_life", "_mac", "_seconds", "_windows", "settings")
 
     def __init__(self, secret: bytes, seconds: Callable[[], float], settings: Settings | None = None) -> None:
         """``secret``: 16 random octets or more, *new at every start*: what a former run has seen is forgotten, so its
@@ -76,7 +76,7 @@ class Nonces:
             raise ValueError("nonces need a secret of 16 octets or more")
         self.settings = settings or Settings()
         self._seconds = seconds
-        self._key = blake2s(secret, person=b"nonce").digest()
+        self._mac = blake2s(b"nonce", digest_size=_MAC_OCTETS, key=blake2s(secret).digest())
         self._last = 0
         #: nonces made at this stamp or before are stale
         self._floor = 0
@@ -132,8 +132,9 @@ class Nonces:
         return int.from_bytes(binascii.a2b_base64(text.encode().translate(_FROM_URL)), "big")
 
     def _sign(self, text: str, realm: str) -> str:
-        octets = (text + realm).encode("utf-8", "surrogateescape")
-        return _spelt(blake2s(octets, digest_size=_MAC_OCTETS, key=self._key).digest())
+        mac = self._mac.copy()
+        mac.update((text + realm).encode("utf-8", "surrogateescape"))
+        return _spelt(mac.digest())
 
     def _now(self) -> int:
         return int(self._seconds() * _MICROSECONDS)

@@ -30,7 +30,7 @@ class Stateless:
     """Makes and recognises stateless answers."""
 
     def __init__(self, secret: bytes, flows: Flows) -> None:
-        self._secret = secret
+        self._mac = blake2s(b"stateless", digest_size=_HASH_OCTETS, key=secret)
         self._flows = flows
 
     def note_source(self, request: Request, flow: Flow) -> Flow:
@@ -75,5 +75,6 @@ class Stateless:
         return tag is not None and tag.startswith(_TAG) and compare_digest(tag, self._hash(ack))
 
     def _hash(self, request: Request) -> str:
-        named = f"{request.via.branch} {request.call_id} {request.from_tag}".encode("utf-8", "surrogateescape")
-        return _TAG + blake2s(named, digest_size=_HASH_OCTETS, key=self._secret).hexdigest()
+        mac = self._mac.copy()  # the block of the key lies behind it: what was hashed after it made sure of that
+        mac.update(f"{request.via.branch} {request.call_id} {request.from_tag}".encode("utf-8", "surrogateescape"))
+        return _TAG + mac.hexdigest()
