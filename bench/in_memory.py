@@ -54,6 +54,9 @@ def _raise(error: BaseException) -> None:
 
 class _Users:
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
+        return self.ha1_now(user, domain, algorithm)
+
+    def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
         return _md5(f"{user}:{domain}:secret") if algorithm == "MD5" else None
 
 

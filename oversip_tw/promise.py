@@ -90,6 +90,12 @@ class Promise(Generic[T]):
         else:
             self._waiting.append(callback)
 
+    def result(self) -> T:
+        """What a settled promise was settled with; raises that if it is an error."""
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]  # settled without error: this is the T it was given
+
     def _settle(self) -> None:
         self.done = True
         waiting, self._waiting = self._waiting, []
@@ -98,9 +104,7 @@ class Promise(Generic[T]):
     def __await__(self) -> Generator[Promise[T], None, T]:
         if not self.done:
             yield self
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]  # settled without error: this is the T it was given
+        return self.result()
 
 
 class Task:

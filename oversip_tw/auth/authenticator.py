@@ -12,7 +12,7 @@ from oversip_tw.auth.challenge import Challenge
 from oversip_tw.auth.digest import ALGORITHMS, hashed, response
 from oversip_tw.auth.floods import Logins
 from oversip_tw.auth.nonce import Nonces
-from oversip_tw.auth.users import Users
+from oversip_tw.auth.users import Ha1Now, Users
 from oversip_tw.sip.credentials import Credentials
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request
@@ -68,6 +68,7 @@ class Authenticator:
         #: how many credentials were wrong
         self.failures = 0
         self._users = users
+        self._ha1_now: Ha1Now | None = getattr(users, "ha1_now", None)
         self._nonces = nonces
         self._logins = logins
         self._throttled = throttled
@@ -78,6 +79,11 @@ class Authenticator:
     def throttling(self) -> bool:
         """Somebody is throttled: `check` wants to know who is ``established``."""
         return self._logins is not None and self._logins.throttling
+
+    @property
+    def at_once(self) -> bool:
+        """The users are in memory: `check_now` will do."""
+        return self._ha1_now is not None
 
     async def check(
         self,
@@ -96,24 +102,50 @@ class Authenticator:
 
         Raises `Challenge` (401 or 407) for everything but right credentials, SIPError 403 for throttled ones.
         """
+        if self._ha1_now is not None:
+            return self.check_now(request, realm, proxy, address, established, algorithms)
         offered = self.settings.algorithms if algorithms is None else algorithms
         stale, throttling = False, self.throttling
         for params in self._eligible(request, realm, proxy, offered):
             user = params["username"]
-            if throttling and address is not None and user not in established and self._is_throttled(address, user):
-                raise SIPError(403, "Too Many Failed Logins")
-            verdict = await self._judge(params, request.method, realm)
+            if throttling:
+                self._refuse_throttled(address, user, established)
+            ha1 = await self._users.ha1(user, realm, _algorithm(params))
+            verdict = self._judge(params, ha1, request.method, realm, address)
             if verdict is _Verdict.RIGHT:
                 return user
-            if verdict is _Verdict.WRONG:
-                self._count_failure(address, user, realm)
-            else:
-                stale = True
+            stale = stale or verdict is _Verdict.STALE
         raise Challenge(realm, self._nonces, offered, proxy, stale)
 
-    async def _judge(self, params: dict[str, str], method: str, realm: str) -> _Verdict:
+    def check_now(
+        self,
+        request: Request,
+        realm: str,
+        proxy: bool,
+        address: str | None = None,
+        established: Collection[str] = (),
+        algorithms: Sequence[str] | None = None,
+    ) -> str:
+        """As `check`, for users that need not be waited for (`at_once`)."""
+        ha1_now = self._ha1_now
+        assert ha1_now is not None
+        offered = self.settings.algorithms if algorithms is None else algorithms
+        stale, throttling = False, self.throttling
+        for params in self._eligible(request, realm, proxy, offered):
+            user = params["username"]
+            if throttling:
+                self._refuse_throttled(address, user, established)
+            verdict = self._judge(params, ha1_now(user, realm, _algorithm(params)), request.method, realm, address)
+            if verdict is _Verdict.RIGHT:
+                return user
+            stale = stale or verdict is _Verdict.STALE
+        raise Challenge(realm, self._nonces, offered, proxy, stale)
+
+    def _judge(
+        self, params: dict[str, str], ha1: str | None, method: str, realm: str, address: str | None
+    ) -> _Verdict:
+        """Of credentials for a user with that ``ha1``; a failure is counted."""
         algorithm = _algorithm(params)
-        ha1 = await self._users.ha1(params["username"], realm, algorithm)
         self.digests += 1
         expected = response(
             algorithm,
@@ -126,6 +158,7 @@ class Authenticator:
         )
         given = params["response"].lower().encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(expected.encode("ascii"), given) or ha1 is None:
+            self._count_failure(address, params["username"], realm)
             return _Verdict.WRONG
         # The digest comes first: only who knows the password learns that a nonce is stale, or makes us remember one.
         fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
@@ -158,8 +191,12 @@ class Authenticator:
             return True
         return self._phone_of(named, request_uri.aor)
 
-    def _is_throttled(self, address: str, user: str) -> bool:
-        return self._logins is not None and self._logins.throttled(address, user)
+    def _refuse_throttled(self, address: str | None, user: str, established: Collection[str]) -> None:
+        logins = self._logins
+        if address is None or logins is None or user in established:
+            return
+        if logins.throttled(address, user):
+            raise SIPError(403, "Too Many Failed Logins")
 
     def _count_failure(self, address: str | None, user: str, realm: str) -> None:
         self.failures += 1

@@ -6,19 +6,20 @@ Only a nonce over which a right digest was computed gets an entry (its replay wi
 from __future__ import annotations
 
 import binascii
-import hmac
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2s
+from hmac import compare_digest
+from typing import Final
 
-#: microseconds since the clock began; more than two hundred thousand years fit
-_STAMP_OCTETS = 8
-#: 8 + 13 octets make 28 characters with no bit to spare, so that a nonce has one spelling
-_MAC_OCTETS = 13
+#: microseconds since the clock began; 9 octets make 12 characters with no bit to spare
+_STAMP_OCTETS: Final = 9
+_STAMP_CHARACTERS: Final = 12
+#: over those characters and the realm; 16 more
+_MAC_OCTETS: Final = 12
 #: base64 as it is, and as it may stand in a header without being mistaken (RFC 4648 §5)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{28}", re.ASCII)
 _MICROSECONDS = 1_000_000
 #: replay windows are dropped together, those of nonces made in one such part of a life
 _GENERATIONS_PER_LIFE = 5
@@ -39,9 +40,12 @@ class Settings:
 class _Window:
     """The counts seen with one nonce: the highest, and a bit for each of the ``window`` below it."""
 
-    __slots__ = ("highest", "seen")
+    __slots__ = ("highest", "realm", "seen", "stamp")
 
-    def __init__(self) -> None:
+    def __init__(self, stamp: int, realm: str) -> None:
+        #: when the nonce was made, and for whom
+        self.stamp = stamp
+        self.realm = realm
         self.highest = 0
         self.seen = 0
 
@@ -63,7 +67,7 @@ class _Window:
 class Nonces:
     """Makes nonces and tells whether one may still be used."""
 
-    __slots__ = ("_floor", "_generation", "_generations", "_last", "_mac", "_seconds", "_used", "settings")
+    __slots__ = ("_floor", "_generation", "_generations", "_last", "_life", "_mac", "_seconds", "_windows", "settings")
 
     def __init__(self, secret: bytes, seconds: Callable[[], float], settings: Settings | None = None) -> None:
         """``secret``: 16 random octets or more, *new at every start*: what a former run has seen is forgotten, so its
@@ -72,65 +76,80 @@ class Nonces:
             raise ValueError("nonces need a secret of 16 octets or more")
         self.settings = settings or Settings()
         self._seconds = seconds
-        self._mac = hmac.new(b"nonce" + secret, digestmod="sha256")
+        self._mac = blake2s(b"nonce", digest_size=_MAC_OCTETS, key=blake2s(secret).digest())
         self._last = 0
         #: nonces made at this stamp or before are stale
         self._floor = 0
-        self._used = 0
-        self._generation = max(1, int(self.settings.life * _MICROSECONDS) // _GENERATIONS_PER_LIFE)
-        self._generations: dict[int, dict[int, _Window]] = {}
+        #: by nonce; only those get in whose signature was right
+        self._windows: dict[str, _Window] = {}
+        self._life = int(self.settings.life * _MICROSECONDS)
+        self._generation = max(1, self._life // _GENERATIONS_PER_LIFE)
+        #: the nonces that have a window, by when they were made
+        self._generations: dict[int, list[str]] = {}
 
     def make(self, realm: str) -> str:
         """A nonce for ``realm`` that nobody was given before."""
         # Two in one microsecond, or a clock set back: the stamp goes on counting, or two users would share a window.
         stamp = self._last = max(self._now(), self._last + 1)
-        octets = stamp.to_bytes(_STAMP_OCTETS, "big")
-        return binascii.b2a_base64(octets + self._sign(octets, realm), newline=False).translate(_TO_URL).decode("ascii")
+        text = _spelt(stamp.to_bytes(_STAMP_OCTETS, "big"))
+        return text + self._sign(text, realm)
 
     def use(self, nonce: str, realm: str, count: int) -> bool:
         """Whether these credentials are fresh: a living nonce of ours for ``realm``, and ``count`` (nc) new with it.
 
         From then on it is not: call this only when the digest was right.
         """
-        stamp = self._stamp(nonce, realm)
-        if stamp is None or stamp <= self._floor or self._now() - stamp > self.settings.life * _MICROSECONDS:
-            return False
-        windows = self._generations.setdefault(stamp // self._generation, {})
-        window = windows.get(stamp)
+        window = self._windows.get(nonce)
         if window is None:
-            window = windows[stamp] = _Window()
-            self._used += 1
-            if self._used > self.settings.limit or len(self._generations) > _GENERATIONS_PER_LIFE + 1:
-                self._tidy()
+            stamp = self._stamp(nonce, realm)
+            if stamp is None or self._is_over(stamp):
+                return False
+            window = self._keep(nonce, stamp, realm)
+        elif window.realm != realm or self._is_over(window.stamp):
+            return False
         return window.use(count, self.settings.window)
 
     @property
     def used(self) -> int:
         """How many nonces have a replay window."""
-        return self._used
+        return len(self._windows)
+
+    def _is_over(self, stamp: int) -> bool:
+        return stamp <= self._floor or self._now() - stamp > self._life
+
+    def _keep(self, nonce: str, stamp: int, realm: str) -> _Window:
+        window = self._windows[nonce] = _Window(stamp, realm)
+        self._generations.setdefault(stamp // self._generation, []).append(nonce)
+        if len(self._windows) > self.settings.limit or len(self._generations) > _GENERATIONS_PER_LIFE + 1:
+            self._tidy()
+        return window
 
     def _stamp(self, nonce: str, realm: str) -> int | None:
         """When ``nonce`` was made, if we made it for ``realm``."""
-        if _SHAPE.fullmatch(nonce) is None:
+        text = nonce[:_STAMP_CHARACTERS]
+        if not nonce.isascii() or not compare_digest(self._sign(text, realm), nonce[_STAMP_CHARACTERS:]):
             return None
-        octets = binascii.a2b_base64(nonce.encode().translate(_FROM_URL))
-        made, mac = octets[:_STAMP_OCTETS], octets[_STAMP_OCTETS:]
-        return int.from_bytes(made, "big") if hmac.compare_digest(self._sign(made, realm), mac) else None
+        return int.from_bytes(binascii.a2b_base64(text.encode().translate(_FROM_URL)), "big")
 
-    def _sign(self, octets: bytes, realm: str) -> bytes:
+    def _sign(self, text: str, realm: str) -> str:
         mac = self._mac.copy()
-        mac.update(octets + realm.encode("utf-8", "surrogateescape"))
-        return mac.digest()[:_MAC_OCTETS]
+        mac.update((text + realm).encode("utf-8", "surrogateescape"))
+        return _spelt(mac.digest())
 
     def _now(self) -> int:
         return int(self._seconds() * _MICROSECONDS)
 
     def _tidy(self) -> None:
         """Drop the windows of nonces that are dead by age, and the oldest when there are too many."""
-        oldest_alive = (self._now() - int(self.settings.life * _MICROSECONDS)) // self._generation
+        oldest_alive = (self._now() - self._life) // self._generation
         for generation in sorted(self._generations):
-            if generation >= oldest_alive and self._used <= self.settings.limit:
+            if generation >= oldest_alive and len(self._windows) <= self.settings.limit:
                 break
-            self._used -= len(self._generations.pop(generation))
+            for nonce in self._generations.pop(generation):
+                del self._windows[nonce]
             # Without its window a nonce could be replayed, so none of that age serves any more; those yet to come do.
             self._floor = max(self._floor, min((generation + 1) * self._generation - 1, self._last))
+
+
+def _spelt(octets: bytes) -> str:
+    return binascii.b2a_base64(octets, newline=False).translate(_TO_URL).decode("ascii")

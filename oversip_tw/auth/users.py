@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+#: as `Users.ha1`, at once
+Ha1Now = Callable[[str, str, str], str | None]
 
 
 class Users(Protocol):
-    """The users and what stands for their passwords."""
+    """The users and what stands for their passwords.
+
+    Who has them all in memory may have a plain ``ha1_now`` besides, of the same arguments and result (`Ha1Now`): it is
+    asked in the place of ``ha1``, and no coroutine is made for the answer.
+    """
 
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         """H(user:domain:password) in lower-case hex for that algorithm (`digest.ALGORITHMS`).

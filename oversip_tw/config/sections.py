@@ -46,7 +46,8 @@ class Store:
         default=None, metadata=about("The SQLite file. Default: `oversip.sqlite` in `state_dir`.", "oversip.sqlite")
     )
     commit_delay: Span = field(
-        default=0.01, metadata=about("How long a change waits for others, to reach the disk together; seconds.")
+        default=0.01,
+        metadata=about("Changes this soon after a commit wait for each other, to reach the disk together; seconds."),
     )
 
 

@@ -99,5 +99,5 @@ class OwnRoutes:
 
 def refuse_foreign_route(arrival: Arrival) -> None:
     """Raise 403 where a client names the way itself (R1): out of dialog only trusted sources may."""
-    if arrival.request.has("Route") and not arrival.trusted:
+    if not arrival.trusted and arrival.request.has("Route"):
         raise SIPError(403, "Pre-loaded Route not allowed")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from oversip_tw.proxy.ours import Ours
-from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.address import NameAddr
+from oversip_tw.sip.errors import ParseError, SIPError
+from oversip_tw.sip.grammar import split_list
+from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.message import Request
 
 #: option tags a client may demand of a proxy (Proxy-Require)
@@ -37,10 +40,26 @@ def is_for_ourselves(request: Request, ours: Ours) -> bool:
     return request.method == "OPTIONS" and not request.uri.user and ours.owns(request.uri)
 
 
+def _read_contacts(field: str) -> int:
+    """How many Contacts there are in a field. Raises ParseError when one cannot be read, or there is none."""
+    members = split_list(field)
+    if not members:
+        raise ParseError("Empty Contact")
+    for member in members:
+        if member != "*":
+            NameAddr.parse(member)
+    return len(members)
+
+
+#: a phone sends the same at every refresh
+_contacts = Memo(_read_contacts, 4096, 512)
+
+
 def _validate_register(request: Request) -> None:
     if not request.to.uri.is_sip:
         raise SIPError(400, "To Is Not a SIP URI")
-    _ = request.contacts
+    for field in request.get_all("Contact"):
+        _ = _contacts[field]
 
 
 def _demand_options(request: Request) -> None:

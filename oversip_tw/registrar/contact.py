@@ -46,13 +46,15 @@ class Wish:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
 class Wishes:
     """All of one REGISTER. None at all: it only asks what there is."""
 
-    contacts: Sequence[Wish] = ()
-    #: ``Contact: *``: remove all
-    remove_all: bool = False
+    __slots__ = ("contacts", "remove_all")
+
+    def __init__(self, contacts: Sequence[Wish] = (), remove_all: bool = False) -> None:
+        self.contacts = contacts
+        #: ``Contact: *``: remove all
+        self.remove_all = remove_all
 
 
 def read_wishes(request: Request, settings: Settings, outbound: bool) -> Wishes:
@@ -147,6 +149,8 @@ def _reg_id(address: NameAddr) -> int | None:
 
 
 def _check(wishes: Sequence[Wish], settings: Settings) -> None:
+    if len(wishes) == 1 and wishes[0].expires >= settings.min_expires:
+        return
     staying = [wish for wish in wishes if wish.expires > 0]
     if len(staying) > 1 and any(wish.reg_id is not None for wish in staying):
         raise SIPError(400, "One Contact With reg-id At A Time")  # RFC 5626 §6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -114,6 +114,10 @@ class MemoryLocation:
         return self._live(self._users.get(aor, ()))
 
     async def bindings(self, aor: str) -> Sequence[Binding]:
+        return self.bindings_now(aor)
+
+    def bindings_now(self, aor: str) -> Sequence[Binding]:
+        """`bindings`, for whoever does not wait."""
         now = self._clock.seconds()
         return [binding for binding in self._users.get(aor, ()) if binding.expires_at > now]
 
@@ -158,9 +162,19 @@ class MemoryLocation:
     async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
         if self._store is not None:
             await self._store.write(Changes(put, drop, (), self._clock.seconds(), self._offset))
-        now = self._clock.seconds()
-        for binding in drop:
-            self._end(binding, now)
+        self.commit_now(put, drop)
+
+    @property
+    def forgetful(self) -> bool:
+        """There is no store: `commit_now` is all there is to `commit`."""
+        return self._store is None
+
+    def commit_now(self, put: Iterable[Binding], drop: Sequence[Binding]) -> None:
+        """Change memory alone."""
+        if drop:
+            now = self._clock.seconds()
+            for binding in drop:
+                self._end(binding, now)
         for binding in put:
             self._add(binding)
 
@@ -197,15 +211,18 @@ class MemoryLocation:
     def _add(self, binding: Binding) -> None:
         key = binding.key
         old = self._keys.get(key)
-        others = self._users.get(binding.aor, ())
         if old is None:
             self._ended.pop(key, None)
             self._flows.link(binding.flow_id, key)
             self._places.link(_place(binding.contact), key)
         else:
-            others = tuple([other for other in others if other is not old])
             self._move(old, binding)
-        self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference)) if others else (binding,)
+        known = self._users.get(binding.aor)
+        if known is None or (len(known) == 1 and known[0] is old):
+            self._users[binding.aor] = (binding,)
+        else:
+            others = [other for other in known if other is not old]
+            self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference))
         self._keys[key] = binding
         self._look_at(binding)
 

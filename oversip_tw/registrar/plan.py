@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
@@ -86,10 +86,12 @@ class Plan:
         """The old bindings that go because of ``put``."""
         return [old for old, change in self._reasons.values() if change is not Change.REMOVED]
 
-    def changes(self) -> Iterator[tuple[Change, Binding]]:
+    def changes(self) -> list[tuple[Change, Binding]]:
         """What happened to whom, for those who listen."""
+        found: list[tuple[Change, Binding]] = []
         for old, change in self._reasons.values():
             if change is not Change.REFRESHED:
-                yield change, old
+                found.append((change, old))
         for key, binding in self.put.items():
-            yield (Change.REFRESHED if key in self._known else Change.ADDED), binding
+            found.append((Change.REFRESHED if key in self._known else Change.ADDED, binding))
+        return found

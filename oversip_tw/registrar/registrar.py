@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from oversip_tw.interfaces import Clock, Flow, Flows, NewId
 from oversip_tw.outbound.binding_key import binding_key
@@ -13,7 +12,7 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import OnChange, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
 from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
-from oversip_tw.registrar.location import Location
+from oversip_tw.registrar.location import Location, MemoryLocation
 from oversip_tw.registrar.plan import Plan
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.registrar.turns import Turns
@@ -34,19 +33,24 @@ def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
 
 
-@dataclass(slots=True)
 class _Asked:
     """One REGISTER."""
 
-    request: Request
-    aor: str
-    #: None: the phone is reached by ``path`` or by its Contact
-    flow: Flow | None
-    secure: bool
-    path: tuple[str, ...]
-    wishes: Wishes
-    #: it understands GRUUs
-    gruu: bool
+    __slots__ = ("aor", "flow", "gruu", "path", "request", "secure", "wishes")
+
+    def __init__(
+        self, request: Request, aor: str, flow: Flow | None, secure: bool, path: tuple[str, ...], wishes: Wishes,
+        gruu: bool,
+    ) -> None:  # fmt: skip
+        self.request = request
+        self.aor = aor
+        #: None: the phone is reached by ``path`` or by its Contact
+        self.flow = flow
+        self.secure = secure
+        self.path = path
+        self.wishes = wishes
+        #: it understands GRUUs
+        self.gruu = gruu
 
 
 class Registrar:
@@ -71,6 +75,8 @@ class Registrar:
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
     ) -> None:
         self._location = location
+        #: the same where nothing that is asked of it has to be waited for
+        self._memory = location if isinstance(location, MemoryLocation) and location.forgetful else None
         self._settings = settings
         self._clock = clock
         self._flows = flows
@@ -90,6 +96,13 @@ class Registrar:
         the way instead: the Path of others that was accepted, topmost first. May be called at any time: REGISTERs of
         one AoR run one after another. What is answered is durable. Cancelling the wait for it changes nothing.
         """
+        answer = self.begin(request, aor, flow, path)
+        return answer if isinstance(answer, Response) else await answer
+
+    def begin(
+        self, request: Request, aor: str, flow: Flow | None = None, path: Sequence[str] = ()
+    ) -> Response | Promise[Response]:
+        """As `register`, without a coroutine: the 200 where nothing has to be waited for, else the promise of it."""
         self._check(request)
         supported = request.values("Supported") if request.has("Supported") else ()
         wishes = read_wishes(request, self._settings, "outbound" in supported)
@@ -97,12 +110,15 @@ class Registrar:
         asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes, "gruu" in supported)
         if asked.flow is None:
             _check_first_hop(asked)
+        memory = self._memory
+        if memory is not None and self._turns.take(aor):
+            return self._at_once(asked, memory)
         if self._turns.waiting(aor) >= self._settings.queue:
             raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))])
         answer: Promise[Response] = Promise()
         # In a task of its own: whoever gives up must not stop it between the store and memory, or in its turn.
         spawn(self._in_turn(asked, answer), answer.fail)
-        return await answer
+        return answer
 
     def _check(self, request: Request) -> None:
         user = request.to.uri
@@ -115,18 +131,31 @@ class Registrar:
             if unknown:
                 raise SIPError(420, headers=[("Unsupported", ", ".join(unknown))])
 
+    def _at_once(self, asked: _Asked, memory: MemoryLocation) -> Response:
+        """All of it in the turn that was taken."""
+        try:
+            bindings = memory.bindings_now(asked.aor)
+            if asked.wishes.contacts or asked.wishes.remove_all:
+                _check_flow(asked)
+                plan = self._plan(asked, bindings)
+                memory.commit_now(plan.put.values(), plan.dropped)
+                self._announce(plan, asked.flow)
+                bindings = memory.bindings_now(asked.aor)
+            return self._answer(asked, bindings)
+        finally:
+            self._turns.leave(asked.aor)
+
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
         if not self._turns.take(asked.aor):
             await self._turns.enter(asked.aor)
         try:
             if asked.wishes.contacts or asked.wishes.remove_all:
                 await self._change(asked)
-            answer.resolve(await self._answer(asked))
+            answer.resolve(self._answer(asked, await self._location.bindings(asked.aor)))
         finally:
             self._turns.leave(asked.aor)
 
-    async def _answer(self, asked: _Asked) -> Response:
-        bindings = await self._location.bindings(asked.aor)
+    def _answer(self, asked: _Asked, bindings: Sequence[Binding]) -> Response:
         base = without_instance(asked.request.to.uri) if asked.gruu else ""
         headers = answer_headers(bindings, base, self._clock.seconds())
         if asked.path:
@@ -139,8 +168,7 @@ class Registrar:
 
     async def _change(self, asked: _Asked) -> None:
         flow = asked.flow
-        if flow is not None and flow.closed and not _only_removes(asked.wishes):
-            raise SIPError(480, "Flow Is Gone")
+        _check_flow(asked)
         plan = self._plan(asked, await self._location.bindings(asked.aor))
         try:
             await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped)
@@ -268,6 +296,13 @@ def _has_reg_id(wishes: Wishes) -> bool:
         if wish.reg_id is not None:
             return True
     return False
+
+
+def _check_flow(asked: _Asked) -> None:
+    """Nobody is bound to a connection that is gone."""
+    flow = asked.flow
+    if flow is not None and flow.closed and not _only_removes(asked.wishes):
+        raise SIPError(480, "Flow Is Gone")
 
 
 def _only_removes(wishes: Wishes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.trust import Role, Trust
@@ -65,60 +65,81 @@ class Admission:
         caller = request.from_.uri
         return not self._ours.is_domain(caller.host) and not self._is_anonymous(caller)
 
-    async def admit_register(self, arrival: Arrival) -> None:
-        """Let a REGISTER pass, and note its user. Raises SIPError: 401 or 403."""
+    def admit(self, arrival: Arrival) -> Awaitable[None] | None:
+        """Let a request pass, and note its user. None: it may; what is given else is to be awaited. Either way this
+        raises SIPError: 401, 403 or 407."""
+        if arrival.request.method == "REGISTER":
+            return self._admit_register(arrival)
+        return None if arrival.unchallenged else self._admit_caller(arrival)
+
+    def _admit_register(self, arrival: Arrival) -> Awaitable[None] | None:
         request = arrival.request
-        if request.has("Path") and not arrival.trusted:
+        if not arrival.trusted and request.has("Path"):
             raise SIPError(403, "Path Not Allowed")
         if self._settings.edge:
-            return  # the core asks who it is
+            return None  # the core asks who it is
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
             raise SIPError(403, "Foreign Domain")
         if arrival.unchallenged:
             arrival.user = user.aor
-            return
-        arrival.user = arrival.flow.identity or await self._authenticate(arrival, user.host, proxy=False)
-        if arrival.user != user.aor:
-            raise SIPError(403)
+            return None
+        return self._prove(arrival, user.host, user.aor, False)
 
-    async def admit(self, arrival: Arrival) -> None:
-        """Let any other request of somebody who is challenged pass, and note its user. Raises SIPError: 403 or 407."""
+    def _admit_caller(self, arrival: Arrival) -> Awaitable[None] | None:
         request = arrival.request
         if self._settings.edge:
-            return
+            return None
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
         if not anonymous and not self._ours.is_domain(caller.host):
             if self._open and self._ours.owns(request.uri):
-                return
+                return None
             raise SIPError(403)
         realm = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]
-        arrival.user = arrival.flow.identity or await self._authenticate(arrival, realm, proxy=True)
-        if not anonymous and caller.aor != arrival.user:
-            raise SIPError(403)
+        return self._prove(arrival, realm, "" if anonymous else caller.aor, True)
 
     def _is_anonymous(self, caller: Uri) -> bool:
         if caller.host == ANONYMOUS_HOST:
             return True
         return (caller.user or "").lower() == "anonymous" and self._ours.is_domain(caller.host)
 
-    async def _authenticate(self, arrival: Arrival, realm: str, proxy: bool) -> str:
+    def _prove(self, arrival: Arrival, realm: str, aor: str, proxy: bool) -> Awaitable[None] | None:
+        """Find out who it is: nobody but ``aor`` will do, unless that is empty."""
         flow = arrival.flow
-        name = await self._authenticator.check(
-            arrival.request,
-            realm,
-            proxy,
-            address=None if arrival.trusted else flow.peer[0],
-            established=self._established(flow, realm) if self._authenticator.throttling else (),
-            algorithms=self._algorithms(flow.listener),
-        )
-        try:
-            return aor_of(name, realm)
-        except ParseError:
-            raise SIPError(403) from None
+        identity = flow.identity
+        if identity:
+            _identify(arrival, identity, aor)
+            return None
+        authenticator = self._authenticator
+        address = None if arrival.trusted else flow.peer[0]
+        established = self._established(flow, realm) if authenticator.throttling else ()
+        offered = self._algorithms(flow.listener)
+        request = arrival.request
+        if authenticator.at_once:
+            name = authenticator.check_now(request, realm, proxy, address, established, offered)
+            _identify(arrival, _aor_of(name, realm), aor)
+            return None
+        checking = authenticator.check(request, realm, proxy, address, established, offered)
+        return self._prove_later(checking, arrival, realm, aor)
 
-    def _established(self, flow: Flow, realm: str) -> list[str]:
+    async def _prove_later(self, checking: Awaitable[str], arrival: Arrival, realm: str, aor: str) -> None:
+        _identify(arrival, _aor_of(await checking, realm), aor)
+
+    def _established(self, flow: Flow, realm: str) -> Sequence[str]:
         """Users who are registered on this very flow: no throttle for failed logins touches them."""
         bound = (Uri.parse(binding.aor) for binding in self._location.by_flow(flow.id))
         return [name_in(uri.user) for uri in bound if uri.user and uri.host == realm]
+
+
+def _identify(arrival: Arrival, proven: str, aor: str) -> None:
+    arrival.user = proven
+    if aor and proven != aor:
+        raise SIPError(403)
+
+
+def _aor_of(name: str, realm: str) -> str:
+    try:
+        return aor_of(name, realm)
+    except ParseError:
+        raise SIPError(403) from None

@@ -6,6 +6,8 @@ server transaction. What is refused before that costs no state.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from oversip_tw.auth.floods import Pings
 from oversip_tw.edge.edge import Edge
 from oversip_tw.interfaces import Flow
@@ -141,11 +143,22 @@ class Intake:
             refuse_foreign_route(arrival)
         check_loop(request, self._core.ours.sent_bys)
         work = Work(self._core, arrival)
-        task = self._core.spawn(self._let_in(work), self._core.unexpected)
+        waits_for = self._admission.admit(arrival)
+        if waits_for is None:
+            shares = self._begin(work)
+            self._serving.out_of_dialog(work, shares)
+            return
+        task = self._core.spawn(self._let_in(work, waits_for), self._core.unexpected)
         if not task.done:
             work.task = task
-            if work.transaction is None:
-                self._wait(work)
+            self._wait(work)
+
+    def _begin(self, work: Work) -> int:
+        """The server transaction of a request that may pass; gives the Max-Breadth it may use."""
+        shares = breadth(work.arrival.request, self._core.settings.max_breadth)
+        self._serving.clean(work.arrival)
+        work.serve()
+        return shares
 
     def _wait(self, work: Work) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -158,21 +171,16 @@ class Intake:
         if work.waited:
             self._waiting.pop(_key(work.arrival.request, work.arrival.flow), None)
 
-    async def _let_in(self, work: Work) -> None:
+    async def _let_in(self, work: Work, waits_for: Awaitable[None]) -> None:
         arrival = work.arrival
         request, flow = arrival.request, arrival.flow
         try:
-            register = request.method == "REGISTER"
-            if register or not arrival.unchallenged:
-                admission = self._admission
-                await (admission.admit_register(arrival) if register else admission.admit(arrival))
-                if work.waited:
-                    self._forget(work)
-                    if self._core.transactions.absorb(request, flow, arrival.client):
-                        return  # a hop repeated it from another port meanwhile
-            shares = breadth(request, self._core.settings.max_breadth)
-            self._serving.clean(arrival)
-            work.serve()
+            await waits_for
+            if work.waited:
+                self._forget(work)
+                if self._core.transactions.absorb(request, flow, arrival.client):
+                    return  # a hop repeated it from another port meanwhile
+            shares = self._begin(work)
         except SIPError as error:
             self._forget(work)
             self._counters.refused += 1
@@ -183,7 +191,7 @@ class Intake:
             self._core.broke(error, request)
             self._stateless.refuse(request, flow, SIPError(500), arrival.size)
             return
-        await self._serving.out_of_dialog(work, shares)
+        self._serving.out_of_dialog(work, shares)
 
 
 def _key(request: Request, flow: Flow) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from oversip_tw.auth.credentials import strip_credentials
 from oversip_tw.logic import EdgeLogic
+from oversip_tw.promise import Promise
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.destinations import Destinations
@@ -129,34 +130,62 @@ class Serving:
 
     # -- out of one -------------------------------------------------------------------------------------------------
 
-    async def out_of_dialog(self, work: Work, shares: int) -> None:
+    def out_of_dialog(self, work: Work, shares: int) -> None:
         """Carry out what was let in; ``shares`` is the Max-Breadth to share out (RFC 5393 §5.3.3)."""
         request = work.arrival.request
         work.arrival.breadth = shares
         if request.method == "REGISTER" and self._logic is None:
-            doing = self._hook_and_bind(work) if "on_register" in self._hooked else self._bind(work)
+            if "on_register" not in self._hooked:
+                self._bind(work)
+                return
+            doing = self._hook_and_bind(work)
         else:
             if request.method == "INVITE" and request.to_tag is None:
                 self._core.calls.invited(request)
             hooked = "on_request" in self._hooked or "on_targets" in self._hooked
             doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
-        await self._answering(work, doing)
+        task = self._core.spawn(self._answering(work, doing), self._core.unexpected)
+        if not task.done:
+            work.task = task
 
     async def _hook_and_bind(self, work: Work) -> None:
         arrival = work.arrival
         async with self._hooking.turn(arrival.request.call_id):
             await self._hooking.run(lambda: self._hooking.hooks.on_register(arrival))
             if not arrival.handled:
-                await self._bind(work)
+                answer = self._register(arrival)
+                assert work.transaction is not None
+                work.transaction.respond(answer if isinstance(answer, Response) else await answer)
 
-    async def _bind(self, work: Work) -> None:
-        arrival, transaction = work.arrival, work.transaction
-        request = arrival.request
+    def _bind(self, work: Work) -> None:
+        transaction = work.transaction
         assert transaction is not None
+        try:
+            answer = self._register(work.arrival)
+            if isinstance(answer, Response):
+                transaction.respond(answer)
+            else:
+                answer.when_done(lambda: self._bound(work, answer))
+        except Exception as error:
+            self._failed(work, error)
+
+    def _bound(self, work: Work, answer: Promise[Response]) -> None:
+        """The registrar has an ``answer`` at last; that its client waits for it no longer has changed nothing."""
+        if work.over:
+            return
+        transaction = work.transaction
+        assert transaction is not None
+        try:
+            transaction.respond(answer.result())
+        except Exception as error:
+            self._failed(work, error)
+
+    def _register(self, arrival: Arrival) -> Response | Promise[Response]:
+        request = arrival.request
         assert arrival.user is not None
         flow = arrival.flow if arrival.client else None
         path = request.values("Path") if request.has("Path") else ()
-        transaction.respond(await self._registrar.register(request, arrival.user, flow, path))
+        return self._registrar.begin(request, arrival.user, flow, path)
 
     async def _route_in_turn(self, work: Work, shares: int) -> None:
         async with self._hooking.turn(work.arrival.request.call_id):
@@ -190,9 +219,13 @@ class Serving:
         """Do it; a SIPError raised meanwhile becomes the answer, anything else a 500 and a line of log."""
         try:
             await doing
-        except SIPError as error:
-            work.refuse(error)
         except Exception as error:
+            self._failed(work, error)
+
+    def _failed(self, work: Work, error: Exception) -> None:
+        if isinstance(error, SIPError):
+            work.refuse(error)
+        else:
             self._core.broke(error, work.arrival.request)
             work.refuse(SIPError(500))
 

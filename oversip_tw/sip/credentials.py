@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
@@ -13,9 +13,15 @@ from oversip_tw.sip.memo import Memo
 _BARE_IN_CREDENTIALS = frozenset(("algorithm", "qop", "nc", "userhash", "stale"))
 #: written without quotes by those who ask (RFC 7616 §3.3)
 _BARE_IN_CHALLENGE = frozenset(("algorithm", "stale", "userhash", "charset"))
+#: what digest credentials are made of, with the blank that follows a comma and without
+_PLAIN_NAMES = {
+    blank + name: name
+    for name in ("username", "realm", "nonce", "uri", "response", "algorithm", "qop", "cnonce", "nc", "opaque")
+    for blank in ("", " ")
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Credentials:
     """``params``: names in lower case, values without quotes. ``token``: what a Bearer carries instead.
 
@@ -23,8 +29,13 @@ class Credentials:
     """
 
     scheme: str
-    params: dict[str, str] = field(default_factory=dict)
-    token: str = ""
+    params: dict[str, str]
+    token: str
+
+    def __init__(self, scheme: str, params: dict[str, str] | None = None, token: str = "") -> None:
+        self.scheme = scheme
+        self.params = {} if params is None else params
+        self.token = token
 
     @staticmethod
     def parse(text: str) -> Credentials:
@@ -60,7 +71,33 @@ def parse_params(text: str) -> dict[str, str]:
     return params
 
 
+def _plain_digest(text: str) -> Credentials | None:
+    """What phones and browsers write, in a fifth of the time that the grammar takes; None for anything else."""
+    if not text.startswith("Digest ") or "\\" in text or not text.isprintable():
+        return None
+    params: dict[str, str] = {}
+    for part in text[7:].split(","):
+        written, _, value = part.partition("=")
+        name = _PLAIN_NAMES.get(written)
+        if name is None or not value or name in params:
+            return None
+        if value[0] != '"':
+            if grammar.token.fullmatch(value) is None:
+                return None
+        elif len(value) > 1 and value[-1] == '"':
+            value = value[1:-1]
+            if '"' in value:
+                return None
+        else:
+            return None
+        params[name] = value
+    return Credentials("Digest", params)
+
+
 def _parse(text: str) -> Credentials:
+    plain = _plain_digest(text)
+    if plain is not None:
+        return plain
     match = grammar.auth_scheme.fullmatch(text.strip(" \t"))
     if match is None:
         raise ParseError("Bad Credentials")

@@ -31,6 +31,10 @@ class KnownUsers:
 
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         """H(user:domain:password) in lower-case hex; None for unknown users and algorithms that they lack."""
+        return self.ha1_now(user, domain, algorithm)
+
+    def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
+        """The same for whoever does not wait."""
         digests = self._digests.get((user, domain.lower()))
         position = _POSITIONS.get(algorithm)
         if digests is None or position is None:

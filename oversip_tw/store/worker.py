@@ -53,7 +53,8 @@ class _Job(Generic[T]):
 class Worker:
     """Runs jobs on ``database`` in the order they come; `close` ends it and closes the database.
 
-    A write waits ``delay`` seconds for others, to share the disk's time with them. Call from the reactor's thread.
+    A write that comes within ``delay`` seconds of the last commit waits for the rest of them, to share the disk's time
+    with others; one that comes later is written at once. Call from the reactor's thread.
     """
 
     def __init__(self, database: sqlite3.Connection, from_thread: FromThread, delay: float = 0.01) -> None:
@@ -94,11 +95,14 @@ class Worker:
 
     def _run(self) -> None:
         open = True
+        not_before = 0.0
         while open:
             batch: list[_Job[Any]] = []
             job = self._jobs.get()
-            if job is not None and job.writes and self._delay > 0:
-                time.sleep(self._delay)
+            if job is not None and job.writes:
+                rest = not_before - time.monotonic()
+                if rest > 0:
+                    time.sleep(rest)
             while job is not None:
                 batch.append(job)
                 if len(batch) >= BATCH:
@@ -110,6 +114,7 @@ class Worker:
             else:
                 open = False
             self._run_batch(batch)
+            not_before = time.monotonic() + self._delay
         self._database.close()
         self._from_thread(lambda: self._closed.resolve(None))
 

@@ -46,11 +46,12 @@ class Case(SynchronousTestCase):
     """An authenticator with users in memory."""
 
     algorithms: tuple[str, ...] = ("MD5",)
+    users_class = MemoryUsers
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
-        self.users = MemoryUsers()
+        self.users = self.users_class()
         self.nonces = Nonces(b"n" * 32, self.clock.seconds)
         self.logins = Logins(FloodSettings(), self.clock.seconds)
         self.throttled: list[tuple[str, ...]] = []

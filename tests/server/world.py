@@ -32,10 +32,21 @@ class Users:
 
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         self.asked += 1
+        return self._ha1(user, domain, algorithm)
+
+    def _ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         password = PASSWORDS.get(user)
         if password is None or domain != DOMAIN or algorithm != "MD5":
             return None
         return md5(f"{user}:{domain}:{password}".encode()).hexdigest()
+
+
+class UsersInMemory(Users):
+    """The same for whoever does not wait."""
+
+    def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
+        self.asked += 1
+        return self._ha1(user, domain, algorithm)
 
 
 class World:
@@ -58,7 +69,7 @@ class World:
         self.clock.advance(1000)
         self.log = MemoryLog()
         self.flows = FlowTable()
-        self.users = users or Users()
+        self.users = users or UsersInMemory()
         self.udp = MemoryListener("udp", "127.0.0.1", 5060)
         self.tcp = MemoryListener("tcp", "127.0.0.1", 5060)
         self.ws = MemoryListener("ws", "127.0.0.1", 8080)

@@ -34,6 +34,37 @@ class Reading(SynchronousTestCase):
             plain = parse_params(text)
             self.assertEqual(parse_params(f'zz="\\"",{text}'), {"zz": '"', **plain}, text)
 
+    def test_as_phones_write_them(self) -> None:
+        """What is usual takes a shorter way to the same; what is not, however near to it, is read by the grammar."""
+        usual = 'username="alice", realm="a b",nonce="x=,y", uri="b;c=d", qop=auth, nc=00000001, opaque="", cnonce="ü"'
+        for text in (
+            usual.replace("x=,y", "x=y"),
+            usual,
+            'realm="a"',
+            'realm=a, algorithm=SHA-256, username="b"',
+            "realm=a",
+            'Realm="a"',
+            'realm="a" ',
+            'realm ="a"',
+            'realm="a\\"b"',
+            'realm="a\tb"',
+            'other="a", realm="b"',
+        ):
+            self.assertEqual(Credentials.parse(f"Digest {text}"), Credentials("Digest", parse_params(text)), text)
+        for text in (
+            'realm="a", realm="b"',
+            'realm="a", nonce',
+            'realm="a", nonce=',
+            'realm="a", nonce="',
+            'realm="a", nonce="b',
+            'realm="a", nonce="b"c"',
+            'realm="a", nonce="b"c',
+            'realm="a", nonce=b c',
+            'realm="a\x01"',
+        ):
+            self.assertRaises(ParseError, parse_params, text)
+            self.assertRaises(ParseError, Credentials.parse, f"Digest {text}")
+
     def test_bearer(self) -> None:
         """A token of RFC 6750 is no list of parameters."""
         read = Credentials.parse("Bearer eyJhbGciOiJ.e30.x-_~+/==")

@@ -181,4 +181,5 @@ class Working(unittest.SynchronousTestCase):
         database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         slow = Worker(database, self.reactor.call, 0.002)
         self.reactor.until(Outcome(slow.write(lambda database: None)))
+        self.reactor.until(Outcome(slow.write(lambda database: None)))
         self.reactor.result(slow.close())
