@@ -192,8 +192,8 @@ class Serving:
             await doing
         except SIPError as error:
             work.refuse(error)
-        except Exception as error:
-            self._core.broke(error, work.arrival.request)
+        except Exception as defect:
+            self._core.broke(defect, work.arrival.request)
             work.refuse(SIPError(500))
 
     def _respond_through_hook(self, response: Response, request: Request, transaction: ServerTransaction) -> None:
