@@ -1,4 +1,4 @@
-"""Which build runs: the rooms that every message goes through, compiled to C by `setup.py`, or as the Python they are."""
+"""Which build runs: the rooms that every message goes through, compiled by `setup.py`, or as the Python they are."""
 
 from __future__ import annotations
 

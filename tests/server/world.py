@@ -42,10 +42,13 @@ class Users:
         return md5(f"{user}:{domain}:{password}".encode()).hexdigest()
 
 
+Lookup = Callable[[str], Coroutine[Any, Any, Sequence[Binding]]]
+
+
 class Location:
     """A location service in front of another: it looks up in its own way."""
 
-    def __init__(self, behind: LocationService, lookup: Callable[[str], Coroutine[Any, Any, Sequence[Binding]]]) -> None:
+    def __init__(self, behind: LocationService, lookup: Lookup) -> None:
         self._behind = behind
         self.lookup = lookup
 
