@@ -16,7 +16,7 @@ UNIT := $(filter-out tests.system tests.__init__ tests.__pycache__,$(subst /,.,$
 # make demo DEMO_PASSWORD=... PORT_BASE=... ADDRESSES="192.0.2.7 2001:db8::7"
 export DEMO_PASSWORD PORT_BASE ADDRESSES
 
-.PHONY: demo test unit lint types reference bench page clean programs
+.PHONY: demo test unit lint types reference bench page native pure clean programs
 
 demo: $(VENV)/.installed page
 	@exec $(BIN)/python -m oversip_tw.demo
@@ -36,6 +36,16 @@ types: $(VENV)/.lint
 # docs/reference/configuration.md and etc/oversip.toml, made from the code
 reference: $(VENV)/.installed
 	$(BIN)/python -m oversip_tw.config.reference
+
+# the compiled build in place (docs/explanation/two-builds.md); what is edited afterwards wants it again
+native: $(VENV)/.native
+	OVERSIP_NATIVE=1 $(BIN)/python setup.py --quiet build_ext --inplace
+	@echo "compiled; edits in oversip_tw do not show before \`make native\` or \`make pure\`" >&2
+
+# back to Python
+pure:
+	@rm -f oversip_tw__mypyc*.so
+	@find oversip_tw -name '*.so' -not -path '*/node_modules/*' -delete
 
 # ours beside Kamailio and an echo, BENCH="--quick" and the like: docs/howto/measure.md
 bench: $(VENV)/.bench
@@ -81,5 +91,9 @@ $(VENV)/.bench: $(VENV)/.installed
 	@$(PIP) --editable '.[bench]'
 	@touch $@
 
-clean:
+$(VENV)/.native: $(VENV)/.installed
+	@$(PIP) 'setuptools>=68' 'mypy>=2.3'
+	@touch $@
+
+clean: pure
 	rm -rf $(VENV) .demo bench-results _trial_temp* build dist *.egg-info $(WEB)/static/bundle $(WEB)/node_modules

@@ -21,8 +21,14 @@ COMPILED = (
     "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "proxy", "edge", "server",
     "transport/datagrams", "transport/flow", "transport/listener", "transport/websocket/frames",
 )  # fmt: skip
-#: made once, by attrs or by dataclasses with defaults that are functions: nothing to gain
-AS_THEY_ARE = ("transaction/timers.py", "server/assembly.py", "settings.py", "__init__.py")
+AS_THEY_ARE = (
+    # made once, by attrs or by dataclasses with defaults that are functions: nothing to gain
+    "transaction/timers.py", "server/assembly.py", "settings.py", "__init__.py",
+    # user code makes classes of its own of Proxy and Uac, and hangs things on them: compiled ones allow neither
+    "proxy/client.py", "proxy/routing.py", "proxy/uac.py",
+)  # fmt: skip
+#: commands that make something that can be imported
+BUILDS = frozenset({"bdist_wheel", "build", "build_ext", "editable_wheel", "install"})
 
 
 def can_compile() -> bool:
@@ -33,6 +39,8 @@ def can_compile() -> bool:
 
 def wanted() -> bool:
     asked = os.environ.get("OVERSIP_NATIVE", "")
+    if not BUILDS.intersection(sys.argv):
+        return False  # somebody asks for names and versions, which takes no compiler
     return asked != "0" if asked else "bdist_wheel" in sys.argv and can_compile()
 
 
@@ -50,6 +58,8 @@ def compiled_modules() -> list[Extension]:
     try:
         from mypyc.build import mypycify
     except ImportError:
+        if os.environ.get("OVERSIP_NATIVE") == "1":
+            raise
         print("no mypy: the modules stay Python", file=sys.stderr)
         return []
     files = []
@@ -70,6 +80,7 @@ def compiled_modules() -> list[Extension]:
         # another version of mypy may see it otherwise; it has said so
         if os.environ.get("OVERSIP_NATIVE") == "1":
             raise
+        print("mypyc did not like it: the modules stay Python", file=sys.stderr)
         return []
     for extension in extensions:
         # a warning of one compiler is no fault, but what is used before it is set is one of mypyc's
@@ -84,6 +95,10 @@ class BuildAllOrNothing(build_ext):
     def run(self) -> None:
         try:
             super().run()
+            if self.inplace:
+                # what did not change was not built again, and is up to date all the same (tests/test_compiled.py)
+                for extension in self.extensions:
+                    os.utime(self.get_ext_fullpath(extension.name))
         except Exception as error:
             if os.environ.get("OVERSIP_NATIVE") == "1":
                 raise

@@ -23,7 +23,7 @@ FLOORS = (
     ("logic",),
     ("server",),
     ("transport", "store", "web"),
-    ("config", "migration", "testing"),
+    ("config", "migration", "native", "testing"),
     ("service",),
     ("cli",),
     ("tap", "demo", "__main__"),

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from oversip_tw import __version__, config
+from oversip_tw import __version__, config, native
 from oversip_tw.cli.failure import Failure
 
 Command = Callable[[argparse.Namespace], int]
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-c", "--config", metavar="FILE", help="the configuration (default: see `oversip run -h`)")
     top = argparse.ArgumentParser(prog="oversip", description="SIP proxy and registrar that lets browsers be phones.")
-    top.add_argument("--version", action="version", version=f"oversip {__version__}")
+    top.add_argument("--version", action="version", version=f"oversip {__version__} ({native.name()})")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser(

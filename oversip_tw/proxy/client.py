@@ -161,9 +161,9 @@ class Client:
             except SIPError as error:
                 code = error.code or codes.DESTINATION_ABORTED
                 raise SIPError(error.status, error.reason, error.headers, code=code) from None
-            except Exception as error:
-                self.core.broke(error, attempt.request)
-                raise SIPError(500, code=codes.DESTINATION_ABORTED) from error
+            except Exception as defect:
+                self.core.broke(defect, attempt.request)
+                raise SIPError(500, code=codes.DESTINATION_ABORTED) from defect
 
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """A 1xx came."""
@@ -239,8 +239,8 @@ class Client:
                 await self.core.run(call)
             except SIPError as error:
                 answer = error
-            except Exception as error:
-                self._raised(error)
+            except Exception as defect:
+                self._raised(defect)
         return answer
 
     def _raised(self, error: Exception) -> None:

@@ -11,6 +11,7 @@ from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.client import Client
 from oversip_tw.proxy.destinations import Destinations
 from oversip_tw.proxy.next_hops import Destination, parsed, way_to
+from oversip_tw.proxy.nowhere import Nowhere
 from oversip_tw.proxy.watcher import GoOn
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip.errors import SIPError
@@ -106,7 +107,7 @@ class _Errand(Client):
             request, _no_flow(), trusted=True, unchallenged=True, client=False, in_dialog=False, ours=True,
             size=len(request.to_bytes()), breadth=self.core.settings.max_breadth,
         )  # fmt: skip
-        arrival.transaction = self._transaction = _Nowhere(request)
+        arrival.transaction = self._transaction = Nowhere(request)
         if flow is not None:
             self._relay(arrival, ((Way(request.uri, flow_id=flow.id),),))
         elif to is not None:
@@ -133,17 +134,6 @@ class _Errand(Client):
             self._raised(error)
         if self._transaction is not None:
             self._transaction.user = NOBODY  # so that no cycle is left for the collector
-
-
-class _Nowhere(ServerTransaction):
-    """Takes the place of the transaction that a proxied request came by: nobody waits for an answer there."""
-
-    __slots__ = ()
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.final_sent = False
-        self.user = NOBODY
 
 
 def _no_flow() -> Flow:

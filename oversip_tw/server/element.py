@@ -163,8 +163,8 @@ class Element:
                 self.counters.strays += 1
         except ParseError as error:
             self._unreadable(error, flow, data)
-        except Exception as error:
-            self.core.unexpected(error)
+        except Exception as defect:
+            self.core.unexpected(defect)
 
     def _unreadable(self, error: SIPError, flow: Flow, data: bytes = b"") -> None:
         self.counters.unreadable += 1

@@ -93,8 +93,8 @@ class Intake:
         except SIPError as error:
             self._counters.refused += 1
             self._stateless.refuse(request, flow, error, size)
-        except Exception as error:
-            self._core.broke(error, request)
+        except Exception as defect:
+            self._core.broke(defect, request)
             self._stateless.refuse(request, flow, SIPError(500), size)
 
     def flow_lost(self, flow: Flow) -> None:
@@ -186,9 +186,9 @@ class Intake:
             self._counters.refused += 1
             self._stateless.refuse(request, flow, error, arrival.size)
             return
-        except Exception as error:
+        except Exception as defect:
             self._forget(work)
-            self._core.broke(error, request)
+            self._core.broke(defect, request)
             self._stateless.refuse(request, flow, SIPError(500), arrival.size)
             return
         self._serving.out_of_dialog(work, shares)

@@ -15,6 +15,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from oversip_tw import __version__, native
 from oversip_tw.config import Config
 from oversip_tw.hooks import Hooks
 from oversip_tw.registrar.changes import StoreFailed
@@ -108,6 +109,7 @@ class Server(Service):
     def _greet(self) -> None:
         """Where we are reached, and what a newcomer may have overlooked."""
         parts, log = self.parts, self.parts.log
+        log.info("oversip {version}, {build}", version=__version__, build=native.name())
         for listen, bound in zip(self._config.listen, parts.listeners.bound, strict=True):
             log.info(
                 "listening: {transport} {address} port {port}{advertised}",

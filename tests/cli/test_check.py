@@ -6,7 +6,7 @@ import sys
 
 from twisted.trial import unittest
 
-from oversip_tw import __version__
+from oversip_tw import __version__, native
 from oversip_tw.demo import authority
 from tests.cli.terminal import Terminal
 
@@ -83,10 +83,10 @@ class CommandLine(unittest.SynchronousTestCase):
     """The command line itself."""
 
     def test_version(self) -> None:
-        """--version says name and version."""
+        """--version says name, version and which build it is."""
         terminal = Terminal(self.mktemp())
         self.assertEqual(terminal.type("--version"), 0)
-        self.assertEqual(terminal.out, f"oversip {__version__}\n")
+        self.assertEqual(terminal.out, f"oversip {__version__} ({native.name()})\n")
 
     def test_not_understood(self) -> None:
         """No command, or one that there is not: usage and status 2."""

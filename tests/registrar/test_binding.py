@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from twisted.trial import unittest
 
@@ -12,11 +13,13 @@ from oversip_tw.registrar.binding import Binding
 class Lives(unittest.SynchronousTestCase):
     def test_living(self) -> None:
         """Another life changes nothing else."""
-        values = [
-            {"float": 0.5, "str": f"{field.name}", "int": 7, "bytes": b"x", "bool": True}.get(str(field.type), "y")
-            for field in fields(Binding)
-        ]
-        binding = Binding(*values)  # type: ignore[arg-type]
+        values: dict[str, Any] = {
+            "aor": "sip:a@b", "contact": "sip:c@d", "params": ";e=f", "q": 0.25, "instance": "g", "reg_id": 7,
+            "call_id": "h", "cseq": 8, "expires_at": 1.5, "updated_at": 2.5, "path": ("<sip:i;lr>",), "node": "j",
+            "flow_id": b"k", "key": b"l", "user_agent": "m", "secure": True, "lost": True, "ended": True,
+        }  # fmt: skip
+        self.assertEqual({}, {each.name: each for each in fields(Binding) if values[each.name] == each.default})
+        binding = Binding(**values)
         self.assertEqual(binding.living(9.0), replace(binding, expires_at=9.0, lost=False, ended=False))
         self.assertEqual(binding.living(9.0, True, True), replace(binding, expires_at=9.0, lost=True, ended=True))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,8 +16,8 @@ from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
 from oversip_tw.sip.uri import Uri
-from oversip_tw.testing import FakeLookups, MemoryHandshake
-from tests.server.world import CORE, DOMAIN, Phone, World, call
+from oversip_tw.testing import FakeLookups, MemoryFlow, MemoryHandshake
+from tests.server.world import CORE, DOMAIN, Location, Phone, World, call
 
 PEER_DOMAIN = "peer.example.net"
 
@@ -86,12 +86,13 @@ class DefectTests(SynchronousTestCase):
         self.alice = self.world.registered("alice")
         self.bob = self.world.registered("bob")
 
-    def broken(self, place: object, name: str) -> Callable[..., object]:
-        def defect(*arguments: object, **named: object) -> object:
-            raise ZeroDivisionError
+    @staticmethod
+    def defect(*arguments: object, **named: object) -> NoReturn:
+        raise ZeroDivisionError
 
-        self.patch(place, name, defect)
-        return defect
+    def breaks(self, phone: Phone, name: str) -> None:
+        """Whoever asks the phone's flow for its ``name`` from now on meets a defect."""
+        phone.flow.__class__ = type("BrokenFlow", (MemoryFlow,), {name: property(self.defect)})
 
     def ends_with_500(self) -> None:
         self.assertEqual(500, self.alice.statuses()[-1])
@@ -101,46 +102,47 @@ class DefectTests(SynchronousTestCase):
         self.assertEqual({}, self.world.left())
 
     def test_in_sending(self) -> None:
-        """On the way out to a phone."""
-        self.broken(self.world.element.core.forwarding, "outgoing")
+        """On the way out to a phone: the copy for it cannot be made."""
+        self.breaks(self.bob, "listener")
         self.alice.invite(self.bob.aor)
         self.ends_with_500()
 
     def test_in_a_dialog(self) -> None:
         """The same within a dialog."""
         mine, _ = call(self.alice, self.bob)
-        self.broken(self.world.element.core.forwarding, "outgoing")
+        self.breaks(self.bob, "listener")
         mine.send("INFO")
         self.ends_with_500()
 
     def test_behind_a_look_up(self) -> None:
         """After a name was looked up."""
-        self.broken(self.world.connector, "flow_to")
+        self.patch(self.world.connector, "flow_to", self.defect)
         self.alice.ask(self.alice.build("MESSAGE", f"sip:x@{PEER_DOMAIN}"))
         self.ends_with_500()
 
     def test_in_finding_targets(self) -> None:
         """In the location service."""
-        self.broken(self.world.element.core.location, "lookup")
+        core = self.world.element.core
+        core.location = Location(core.location, self.defect)
         self.alice.ask(self.alice.build("MESSAGE", self.bob.aor))
         self.ends_with_500()
 
     def test_before_the_transaction(self) -> None:
         """Before anything stands: a stateless 500."""
-        element = self.world.element
-        self.broken(element._intake._admission, "admit")
+        self.breaks(self.alice, "identity")
         self.alice.send(self.alice.build("MESSAGE", self.bob.aor))
+        self.assertEqual(0, self.world.element.core.transactions.count)
         self.ends_with_500()
 
     def test_at_the_very_beginning(self) -> None:
         """While the source is looked at."""
-        self.broken(self.world.element._intake._own_routes, "strip")
+        self.breaks(self.alice, "accepted")
         self.alice.send(self.alice.build("MESSAGE", self.bob.aor))
         self.ends_with_500()
 
     def test_in_an_unreadable_message(self) -> None:
         """A defect while a bad message is refused reaches nobody but the log."""
-        self.broken(self.world.element._stateless, "note_source")
+        self.breaks(self.alice, "peer")
         self.alice.flow.receive(
             self.alice.build("OPTIONS", f"sip:{DOMAIN}").to_bytes().replace(b"CSeq: ", b"CSeq: x")
         )
@@ -150,7 +152,7 @@ class DefectTests(SynchronousTestCase):
         """A defect while a response is handled: one line."""
         self.alice.invite(self.bob.aor)
         [arrived] = self.bob.requests("INVITE")
-        self.broken(self.world.element.core.transactions.__class__, "answered")
+        self.patch(self.alice.flow, "send", self.defect)
         self.bob.answer(arrived, 180)
         self.assertEqual(1, len(self.world.errors()))
 

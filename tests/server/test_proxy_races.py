@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
 from oversip_tw.hooks import Arrival, Hooks, Proxy, Response, SIPError
+from oversip_tw.registrar.binding import Binding
 from tests.edge.scripted import CORE_URI, DESK, SECOND_URI, ScriptedEdge
-from tests.server.world import World
+from tests.server.world import Location, World
 
 
 class ThinkingTests(ScriptedEdge):
@@ -120,13 +122,14 @@ class SlowTests(ScriptedEdge):
         seen: list[str] = []
         world = World(hooks=Looking())
         alice, bob = world.registered("alice"), world.registered("bob")
-        lookup = world.element.core.location.lookup
+        core = world.element.core
+        location = core.location
 
-        async def slow(aor: str) -> object:
+        async def slow(aor: str) -> Sequence[Binding]:
             await thinks
-            return await lookup(aor)
+            return await location.lookup(aor)
 
-        world.element.core.location.lookup = slow  # type: ignore[method-assign,assignment]
+        core.location = Location(location, slow)
         invite = alice.invite(bob.aor)
         alice.cancel(invite)
         self.assertEqual([100, 200, 487], alice.statuses())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Sequence
 from hashlib import md5
 from itertools import count
+from typing import Any
 
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.edge.settings import Settings as EdgeSettings
@@ -12,6 +14,8 @@ from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.location import Location as LocationService
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -47,6 +51,20 @@ class UsersInMemory(Users):
     def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
         self.asked += 1
         return self._ha1(user, domain, algorithm)
+
+
+Lookup = Callable[[str], Coroutine[Any, Any, Sequence[Binding]]]
+
+
+class Location:
+    """A location service in front of another: it looks up in its own way."""
+
+    def __init__(self, behind: LocationService, lookup: Lookup) -> None:
+        self._behind = behind
+        self.lookup = lookup
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._behind, name)
 
 
 class World:

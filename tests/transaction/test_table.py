@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import Clock, MemoryFlow
 from oversip_tw.transaction.hop_by_hop import ack
+from oversip_tw.transaction.server import ServerTransaction
 from oversip_tw.transaction.table import RETRY_AFTER, Transactions
 from oversip_tw.transaction.users import NOBODY
 from oversip_tw.transaction.wheel import TimerWheel
@@ -252,7 +253,12 @@ class ClientMatchingTests(TableTests):
         flow = MemoryFlow("ws")
         first = self.table.serve(request(), flow, True, self.callee)
         second = self.table.serve(request(branch="z9hG4bK2"), flow, True, self.callee)
-        self.callee.failed = lambda transaction: (first.abandon(), second.abandon())  # type: ignore[method-assign,assignment]
+
+        def failed(transaction: ServerTransaction) -> None:
+            first.abandon()
+            second.abandon()
+
+        self.callee.failed = failed  # type: ignore[method-assign]
         self.table.flow_lost(flow)
         self.assert_empty()
 
