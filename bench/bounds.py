@@ -94,7 +94,7 @@ def check(write: bool = False) -> int:
 
 def _toml(bounds: dict[str, dict[str, float]]) -> str:
     lines = ["# The most that a unit of a workload may cost, in units of bench/yardstick.py."]
-    lines += ["# Made by `python -m bench.instructions --check --write`, on each build: a tenth above what was counted."]
+    lines += ["# Made by `python -m bench.instructions --check --write`, on each build: a tenth above what it counts."]
     for build, rows in sorted(bounds.items()):
         lines += ["", f"[{build}]", *(f"{name} = {bound}" for name, bound in rows.items())]
     return "\n".join(lines) + "\n"
