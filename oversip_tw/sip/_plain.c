@@ -23,7 +23,7 @@ static void prepare_classes(void)
     add_class("()<>:\\\"/[]?{}", WORD);
     add_class(" \t", BLANK);
     add_class("_", LABEL);
-    add_class("-_.!~*'()&=+$,;?/", USER);
+    add_class("-_.!~*'()&=+$,?/", USER);
     add_class("0123456789", DIGIT);
     for (int c = ' '; c < 0x7f; c++)
         oversip_classes[c] |= QUOTABLE;

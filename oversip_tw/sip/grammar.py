@@ -50,7 +50,7 @@ sip_uri = re.compile(
     rf"({_HOST})(?>(?::({_PORT}))?)({_URI_PARAMETERS})(?>(?:\?({_HEADERS}))?)"
 )
 #: groups: user, host, port; as it usually is
-plain_uri = re.compile(rf"sip:(?>(?:([{_UNRESERVED}&=+$,;?/]++)@)?)({_HOSTNAME})(?>(?::({_PORT}))?)")
+plain_uri = re.compile(rf"sip:(?>(?:([{_UNRESERVED}&=+$,?/]++)@)?)({_HOSTNAME})(?>(?::({_PORT}))?)")
 #: groups: name, value ("" if there is none); for ``findall`` on what ``sip_uri`` found
 uri_parameter = re.compile(r";([^;=]++)=?+([^;]*+)")
 #: groups: scheme, opaque part

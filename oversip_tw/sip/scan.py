@@ -72,7 +72,7 @@ def _plain_address(text: str) -> _Address | None:
 
 def _plain_uri(text: str) -> _Uri | None:
     """User, host and port of a SIP URI that has no password, no escapes, no parameters and no IPv6 address."""
-    match = grammar.plain_uri.fullmatch(text)
+    match = None if ";" in text else grammar.plain_uri.fullmatch(text)
     return None if match is None else (match[1], match[2], match[3])
 
 
