@@ -16,7 +16,7 @@ from oversip_tw.sip import codes
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
-from oversip_tw.transaction.wheel import Timer
+from oversip_tw.transaction.wheel import Timed, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.context import ResponseContext
@@ -28,25 +28,19 @@ _FLOW_FAILED: Final = (408, 430)
 _CROSSING: Final = 0.5
 
 
-class Branch:
+# which timer has fired
+_TIMER_C: Final = 0
+_CROSSED: Final = 1
+_SILENT: Final = 2
+
+
+class Branch(Timed):
     """A ClientUser. Reports to its context: `provisional`, `success` and, exactly once, `ended`."""
 
     __slots__ = (
-        "_calling",
-        "_expired",
-        "_failover_timer",
-        "_held",
-        "_look_up",
-        "_others",
-        "_target",
-        "_targets",
-        "_timer_c",
-        "context",
-        "ended",
-        "flow",
-        "transaction",
-        "way",
-    )
+        "_calling", "_expired", "_failover_timer", "_held", "_look_up", "_others", "_target", "_targets", "_timer_c",
+        "context", "ended", "flow", "transaction", "way",
+    )  # fmt: skip
 
     def __init__(self, context: ResponseContext, way: Way) -> None:
         self.context = context
@@ -213,7 +207,7 @@ class Branch:
             or (flow.reliable and (context.is_invite or context.in_dialog))
         ):
             patience = min(profile.failover, profile.timers.b / 3)
-            self._failover_timer = core.wheel.after(patience, self._no_sign_of_life)
+            self._failover_timer = core.wheel.start(patience, self, _SILENT)
         self._calling = True
         transaction = core.transactions.call(request, flow, self, profile.timers, bool(self.way.flow_id))
         if self._calling:
@@ -368,11 +362,20 @@ class Branch:
             silent.cancel()
         self._next_target(endings.NO_ANSWER)
 
+    def fired(self, which: int) -> None:
+        """A timer of this branch has fired."""
+        if which == _TIMER_C:
+            self._rang_too_long()
+        elif which == _CROSSED:
+            self.end(endings.RANG_TOO_LONG)
+        else:
+            self._no_sign_of_life()
+
     def _restart_timer_c(self) -> None:
         if self._timer_c is not None:
             self._timer_c.cancel()
         core = self.context.core
-        self._timer_c = core.wheel.after(self.profile.timer_c or core.settings.timer_c, self._rang_too_long)
+        self._timer_c = core.wheel.start(self.profile.timer_c or core.settings.timer_c, self, _TIMER_C)
 
     def _rang_too_long(self) -> None:
         """Timer C (§16.8): CANCEL, and 408 a moment later; a 2xx that crosses the CANCEL still counts."""
@@ -382,7 +385,7 @@ class Branch:
             self.transaction.cancel()
             if self.context.watcher is not None:
                 self.context.watcher.rang_too_long()
-            self._timer_c = self.context.core.wheel.after(_CROSSING, lambda: self.end(endings.RANG_TOO_LONG))
+            self._timer_c = self.context.core.wheel.start(_CROSSING, self, _CROSSED)
 
     def _drop_failover_timer(self) -> None:
         if self._failover_timer is not None:

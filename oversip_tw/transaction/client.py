@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
+from oversip_tw.transaction.wheel import Timed
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
 
 
-class ClientTransaction:
+# which timer has fired
+RESEND: Final = 0
+GIVE_UP: Final = 1
+OVER: Final = 2
+LOST: Final = 3
+
+
+class ClientTransaction(Timed):
     """One request that we sent, and who waits for the responses."""
 
     __slots__ = ("_data", "client_flow", "finished", "flow", "key", "request", "table", "timers", "user")
@@ -67,8 +75,19 @@ class ClientTransaction:
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
 
-    def _lost_already(self) -> None:
-        self.flow_lost("connection closed")
+    def fired(self, which: int) -> None:
+        """A timer of this transaction has fired."""
+        if which == OVER:
+            self.terminate()
+        elif which == RESEND:
+            self._send_again()
+        elif which == GIVE_UP:
+            self._timed_out()
+        else:
+            self.flow_lost("connection closed")
+
+    def _send_again(self) -> None:
+        """Timer A or E."""
 
     def _timed_out(self) -> None:
         user = self.user

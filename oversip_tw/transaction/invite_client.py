@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.client import GIVE_UP, LOST, OVER, RESEND, ClientTransaction
 from oversip_tw.transaction.hop_by_hop import ack, cancel
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
@@ -69,7 +69,7 @@ class InviteClientTransaction(ClientTransaction):
         """Send the INVITE and start the timers."""
         wheel, flow, patience = self.table.wheel, self.flow, self.timers.b
         if flow.reliable:
-            self._timer = wheel.after(patience, self._timed_out)
+            self._timer = wheel.start(patience, self, GIVE_UP)
         else:
             self._ends = wheel.now() + patience
             self._wait(patience)
@@ -78,13 +78,13 @@ class InviteClientTransaction(ClientTransaction):
     def _wait(self, left: float) -> None:
         """For Timer A, or for Timer B when that is next, in ``left`` seconds."""
         if self._interval < left:
-            self._timer = self.table.wheel.after(self._interval, self._timer_a_fired)
+            self._timer = self.table.wheel.start(self._interval, self, RESEND)
         else:
-            self._timer = self.table.wheel.after(left, self._timed_out)
+            self._timer = self.table.wheel.start(left, self, GIVE_UP)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer = self.table.wheel.after(0, self._lost_already)
+        self._timer = self.table.wheel.start(0, self, LOST)
 
     def answered(self, response: Response) -> None:
         """A response came."""
@@ -134,7 +134,7 @@ class InviteClientTransaction(ClientTransaction):
         self._stop_timer()
         self.state = ACCEPTED
         self.finished = True
-        self._timer = self.table.wheel.after(self.timers.m, self.terminate)
+        self._timer = self.table.wheel.start(self.timers.m, self, OVER)
 
     def _complete(self, response: Response) -> None:
         self._stop_timer()
@@ -145,15 +145,15 @@ class InviteClientTransaction(ClientTransaction):
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer = self.table.wheel.after(self.timers.d, self.terminate)
+            self._timer = self.table.wheel.start(self.timers.d, self, OVER)
 
     def _send_cancel(self, headers: Sequence[tuple[str, str]]) -> None:
         self._cancel_sent = True
         # §9.1: no final response within 64*T1 of the CANCEL, and the INVITE counts as cancelled.
-        self._timer = self.table.wheel.after(self.timers.b, self._timed_out)
+        self._timer = self.table.wheel.start(self.timers.b, self, GIVE_UP)
         self.table.call(cancel(self.request, headers), self.flow, NOBODY, self.timers, client_flow=self.client_flow)
 
-    def _timer_a_fired(self) -> None:
+    def _send_again(self) -> None:
         self._interval *= 2
         self._wait(self._ends - self.table.wheel.now())
         self.flow.send(self._data)

@@ -32,8 +32,14 @@ CONFIRMED: Final = State.CONFIRMED
 ACCEPTED: Final = State.ACCEPTED
 TERMINATED: Final = State.TERMINATED
 
+# which timer has fired
+_TRYING: Final = 0
+_G: Final = 1
+_H: Final = 2
+_OVER: Final = 3
+
 #: seconds that §17.2.1 leaves for something better than a 100
-TRYING_AFTER = 0.2
+TRYING_AFTER: Final = 0.2
 
 
 class InviteServerTransaction(ServerTransaction):
@@ -59,9 +65,20 @@ class InviteServerTransaction(ServerTransaction):
     def start(self) -> None:
         """Send the 100: at once, which needs no timer, or after the 200 ms that §17.2.1 allows."""
         if self.quiet:
-            self._timer_g = self.table.wheel.after(TRYING_AFTER, self._say_trying)
+            self._timer_g = self.table.wheel.start(TRYING_AFTER, self, _TRYING)
         else:
             self._send(self._last)
+
+    def fired(self, which: int) -> None:
+        """A timer of this transaction has fired."""
+        if which == _OVER:
+            self.terminate()
+        elif which == _G:
+            self._timer_g_fired()
+        elif which == _H:
+            self._timer_h_fired()
+        else:
+            self._say_trying()
 
     def _say_trying(self) -> None:
         self._speak()
@@ -89,7 +106,7 @@ class InviteServerTransaction(ServerTransaction):
             if self.flow.reliable:
                 self.terminate()
             else:
-                self._timer_h = self.table.wheel.after(self.timers.i, self.terminate)
+                self._timer_h = self.table.wheel.start(self.timers.i, self, _OVER)
         return True
 
     def cancelled(self, cancel: Request) -> None:
@@ -117,22 +134,22 @@ class InviteServerTransaction(ServerTransaction):
         self._stop_timers()
         self.final_sent = True
         self.state = ACCEPTED
-        self._timer_h = self.table.wheel.after(self.timers.l, self.terminate)
+        self._timer_h = self.table.wheel.start(self.timers.l, self, _OVER)
 
     def _refuse(self, status: int) -> None:
         self._stop_timers()
         self.final_sent = True
         self.state = COMPLETED
         wheel = self.table.wheel
-        self._timer_h = wheel.after(self.timers.h, self._timer_h_fired)
+        self._timer_h = wheel.start(self.timers.h, self, _H)
         # a 6xx is somebody's own word, which no stranger gets by asking
         if not self.flow.reliable and (status >= 600 or not self.quiet):
             self._interval = self.timers.t1
-            self._timer_g = wheel.after(self._interval, self._timer_g_fired)
+            self._timer_g = wheel.start(self._interval, self, _G)
 
     def _timer_g_fired(self) -> None:
         self._interval = min(2 * self._interval, self.timers.t2)
-        self._timer_g = self.table.wheel.after(self._interval, self._timer_g_fired)
+        self._timer_g = self.table.wheel.start(self._interval, self, _G)
         self._send(self._last)
 
     def _timer_h_fired(self) -> None:

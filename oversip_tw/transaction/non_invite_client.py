@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.client import GIVE_UP, LOST, OVER, RESEND, ClientTransaction
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import ClientUser
 from oversip_tw.transaction.wheel import Timer
@@ -60,7 +60,7 @@ class NonInviteClientTransaction(ClientTransaction):
         """Send the request and start the timers."""
         wheel, flow, patience = self.table.wheel, self.flow, self.timers.f
         if flow.reliable:
-            self._timer = wheel.after(patience, self._timed_out)
+            self._timer = wheel.start(patience, self, GIVE_UP)
         else:
             self._ends = wheel.now() + patience
             self._wait(patience)
@@ -69,13 +69,13 @@ class NonInviteClientTransaction(ClientTransaction):
     def _wait(self, left: float) -> None:
         """For Timer E, or for Timer F when that is next, in ``left`` seconds."""
         if self._interval < left:
-            self._timer = self.table.wheel.after(self._interval, self._timer_e_fired)
+            self._timer = self.table.wheel.start(self._interval, self, RESEND)
         else:
-            self._timer = self.table.wheel.after(left, self._timed_out)
+            self._timer = self.table.wheel.start(left, self, GIVE_UP)
 
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer = self.table.wheel.after(0, self._lost_already)
+        self._timer = self.table.wheel.start(0, self, LOST)
 
     def answered(self, response: Response) -> None:
         """A response came; repeated final ones are absorbed."""
@@ -100,9 +100,9 @@ class NonInviteClientTransaction(ClientTransaction):
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer = self.table.wheel.after(self.timers.k, self.terminate)
+            self._timer = self.table.wheel.start(self.timers.k, self, OVER)
 
-    def _timer_e_fired(self) -> None:
+    def _send_again(self) -> None:
         # §17.1.2.2: doubled up to T2 while trying, T2 once proceeding.
         t2 = self.timers.t2
         self._interval = t2 if self.state is PROCEEDING else min(2 * self._interval, t2)

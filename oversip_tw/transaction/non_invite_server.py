@@ -31,6 +31,11 @@ COMPLETED: Final = State.COMPLETED
 TERMINATED: Final = State.TERMINATED
 
 
+# which timer has fired
+_TRYING: Final = 0
+_OVER: Final = 1
+
+
 class NonInviteServerTransaction(ServerTransaction):
     """Answers any other request, once, and says it again when asked again."""
 
@@ -48,7 +53,14 @@ class NonInviteServerTransaction(ServerTransaction):
 
     def start(self) -> None:
         """Nothing is said before the answer, unless that is slow (RFC 4320 §4.1)."""
-        self._timer = self.table.wheel.after(self.timers.trying, self._still_trying)
+        self._timer = self.table.wheel.start(self.timers.trying, self, _TRYING)
+
+    def fired(self, which: int) -> None:
+        """A timer of this transaction has fired."""
+        if which == _OVER:
+            self.terminate()
+        else:
+            self._still_trying()
 
     def received(self) -> None:
         """The request came again: say again what was said last, if anything."""
@@ -77,7 +89,7 @@ class NonInviteServerTransaction(ServerTransaction):
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer = self.table.wheel.after(self.timers.j, self.terminate)
+            self._timer = self.table.wheel.start(self.timers.j, self, _OVER)
 
     def _still_trying(self) -> None:
         self._timer = None

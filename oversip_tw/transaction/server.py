@@ -8,12 +8,13 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ServerUser
+from oversip_tw.transaction.wheel import Timed
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import Key, Transactions
 
 
-class ServerTransaction:
+class ServerTransaction(Timed):
     """One request that came in, and what was answered."""
 
     __slots__ = ("client_flow", "final_sent", "flow", "key", "quiet", "request", "table", "timers", "user")

@@ -15,34 +15,57 @@ Callback = Callable[[], None]
 Slot = dict["Timer", None]
 
 
+class Timed:
+    """Who has timers and tells them apart by a number: a bound method for each costs as much as the timer itself."""
+
+    __slots__ = ()
+
+    def fired(self, which: int) -> None:
+        """The timer with that number has fired."""
+
+
+class _Called(Timed):
+    """A callback."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callback) -> None:
+        self._callback = callback
+
+    def fired(self, which: int) -> None:
+        self._callback()
+
+
 class Timer:
-    """One running timer. It lets go of its callback as soon as it has fired or was cancelled, so no cycle stays."""
+    """One running timer. It lets go of its owner as soon as it has fired or was cancelled, so no cycle stays."""
 
-    __slots__ = ("_callback", "_slot", "_wheel")
+    __slots__ = ("_owner", "_slot", "_wheel", "_which")
 
-    def __init__(self, wheel: TimerWheel, slot: Slot, callback: Callback) -> None:
+    def __init__(self, wheel: TimerWheel, slot: Slot, owner: Timed, which: int) -> None:
         self._wheel = wheel
         self._slot = slot
-        self._callback: Callback | None = callback
+        self._owner: Timed | None = owner
+        self._which = which
 
     @property
     def active(self) -> bool:
         """It has neither fired nor been cancelled."""
-        return self._callback is not None
+        return self._owner is not None
 
     def cancel(self) -> None:
         """Never fire. Harmless on a timer that has fired or was cancelled."""
-        if self._callback is not None:
-            self._callback = None
+        if self._owner is not None:
+            self._owner = None
             try:  # noqa: SIM105 - that would cost more than the rest
                 del self._slot[self]
             except KeyError:  # it is about to fire, together with the one that cancels it
                 pass
             self._wheel._stopped()
 
-    def _take(self) -> Callback | None:
-        callback, self._callback = self._callback, None
-        return callback
+    def _take(self) -> Timed | None:
+        owner = self._owner
+        self._owner = None
+        return owner
 
 
 class TimerWheel:
@@ -76,12 +99,16 @@ class TimerWheel:
 
     def after(self, delay: float, callback: Callback) -> Timer:
         """Call ``callback`` once, ``delay`` seconds from now."""
+        return self.start(delay, _Called(callback), 0)
+
+    def start(self, delay: float, owner: Timed, which: int) -> Timer:
+        """Call ``owner.fired(which)`` once, ``delay`` seconds from now."""
         # Rounding up keeps it from firing early; // on floats is exact, so n * slot is never below the time asked for.
         tick = int(-(-(self._seconds() + delay) // self._slot))
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._open(tick)
-        timer = Timer(self, slot, callback)
+        timer = Timer(self, slot, owner, which)
         slot[timer] = None
         self.count += 1
         return timer
@@ -135,12 +162,12 @@ class TimerWheel:
         self._firing = True
         escaped: list[Exception] = []
         for timer in due:
-            callback = timer._take()
-            if callback is None:  # cancelled by one that fired before it
+            owner = timer._take()
+            if owner is None:  # cancelled by one that fired before it
                 continue
             self.count -= 1
             try:
-                callback()
+                owner.fired(timer._which)
             except Exception as error:
                 escaped.append(error)
         self._firing = False
