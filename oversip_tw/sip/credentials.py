@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
@@ -14,7 +15,7 @@ _BARE_IN_CREDENTIALS = frozenset(("algorithm", "qop", "nc", "userhash", "stale")
 #: written without quotes by those who ask (RFC 7616 §3.3)
 _BARE_IN_CHALLENGE = frozenset(("algorithm", "stale", "userhash", "charset"))
 #: what digest credentials are made of, with the blank that follows a comma and without
-_PLAIN_NAMES = {
+_PLAIN_NAMES: Final = {
     blank + name: name
     for name in ("username", "realm", "nonce", "uri", "response", "algorithm", "qop", "cnonce", "nc", "opaque")
     for blank in ("", " ")
@@ -71,27 +72,55 @@ def parse_params(text: str) -> dict[str, str]:
     return params
 
 
+def _read_between(text: str) -> tuple[str, ...]:
+    """What stands before a quoted value, a comma first: ``, qop=auth, cnonce=``. Gives name and value of each parameter
+    without quotes, and then the name of the one with; nothing at all when it is not as phones write it."""
+    found: list[str] = []
+    if not text.startswith(","):
+        return ()
+    for part in text[1:].split(","):
+        written, equals, value = part.partition("=")
+        name = _PLAIN_NAMES.get(written)
+        if name is None or not equals or (value and grammar.token.fullmatch(value) is None):
+            return ()
+        found += (name, value)
+    if found.pop() or "" in found:
+        return ()
+    return tuple(found)
+
+
+#: a phone writes the same between its values all its life
+_between: Final = Memo(_read_between, 1024, 128)
+
+
 def _plain_digest(text: str) -> Credentials | None:
-    """What phones and browsers write, in a fifth of the time that the grammar takes; None for anything else."""
+    """What phones and browsers write, in a fraction of the time that the grammar takes; None for anything else."""
     if not text.startswith("Digest ") or "\\" in text or not text.isprintable():
         return None
+    pieces = text[7:].split('"')
+    last = len(pieces) - 1
+    if last % 2:
+        return None
     params: dict[str, str] = {}
-    for part in text[7:].split(","):
-        written, _, value = part.partition("=")
-        name = _PLAIN_NAMES.get(written)
-        if name is None or not value or name in params:
+    count = 0
+    for at in range(0, last, 2):
+        names = _between[pieces[at] if at else "," + pieces[at]]
+        if not names:
             return None
-        if value[0] != '"':
-            if grammar.token.fullmatch(value) is None:
-                return None
-        elif len(value) > 1 and value[-1] == '"':
-            value = value[1:-1]
-            if '"' in value:
-                return None
-        else:
+        count += len(names) // 2 + 1
+        for bare in range(0, len(names) - 1, 2):
+            params[names[bare]] = names[bare + 1]
+        params[names[-1]] = pieces[at + 1]
+    tail = pieces[last]
+    if tail:
+        # nc, as a rule, which is another each time: not worth remembering
+        names = _read_between(f"{tail},nc=") if last else ()
+        if not names:
             return None
-        params[name] = value
-    return Credentials("Digest", params)
+        count += len(names) // 2
+        for bare in range(0, len(names) - 1, 2):
+            params[names[bare]] = names[bare + 1]
+    return Credentials("Digest", params) if len(params) == count else None
 
 
 def _parse(text: str) -> Credentials:
@@ -108,7 +137,7 @@ def _parse(text: str) -> Credentials:
 
 
 #: A request's credentials are read twice: when they are checked, and when they are taken off. Few are kept.
-_latest = Memo(_parse, 8, 1024)
+_latest: Final = Memo(_parse, 8, 1024)
 
 parse_credentials = Credentials.parse
 parse_challenge = Credentials.parse

@@ -42,6 +42,8 @@ class Reading(SynchronousTestCase):
             usual,
             'realm="a"',
             'realm=a, algorithm=SHA-256, username="b"',
+            'realm="a", nc=00000001, qop=auth',
+            'realm="a", nc=00000001, other=b',
             "realm=a",
             'Realm="a"',
             'realm="a" ',
