@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 from typing import Final
 
+from oversip_tw.outbound.keyed import Keyed
 from oversip_tw.sip.errors import SIPError
 
 #: 96 bits: above the 80 that RFC 5626's example uses, and 16 characters exactly, so that no bit of the text is spare
@@ -38,7 +38,6 @@ _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _to_base64: Final = binascii.b2a_base64
 _from_base64: Final = binascii.a2b_base64
-_BLOCK_OCTETS: Final = 64
 _SHAPE: Final = re.compile(r"ov[prc][A-Za-z0-9_-]{20,}", re.ASCII)
 
 
@@ -126,7 +125,7 @@ class Tokens:
     one look-up where the signature costs two hashes. What was wrong is never remembered.
     """
 
-    __slots__ = ("_before", "_macs", "_node", "_right", "_sides", "node")
+    __slots__ = ("_before", "_macs", "_node", "_paths", "_right", "_sides", "node")
 
     def __init__(self, keys: Sequence[bytes], node: str) -> None:
         """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
@@ -139,14 +138,22 @@ class Tokens:
         self._node = b"%c%b" % (len(octets), octets)
         self._macs = [_Mac(key) for key in keys]
         self._sides: dict[tuple[bytes, bytes], _Side] = {}
+        #: by flow and binding, as a phone registers again and again
+        self._paths: dict[tuple[bytes, bytes], str] = {}
         #: by text: what was signed or verified lately, and what before that
         self._right: dict[str, _Right] = {}
         self._before: dict[str, _Right] = {}
 
     def path(self, flow_id: bytes, binding_key: bytes = b"") -> str:
         """The token for a Path (RFC 3327) or Service-Route of ours."""
-        signed = self._unsigned(_PATH, flow_id, binding_key)
-        return (signed + self._macs[0].of(signed)).decode("ascii")
+        text = self._paths.get((flow_id, binding_key))
+        if text is None:
+            signed = self._unsigned(_PATH, flow_id, binding_key)
+            text = (signed + self._macs[0].of(signed)).decode("ascii")
+            if len(self._paths) >= _REMEMBERED:
+                self._paths.clear()
+            self._paths[flow_id, binding_key] = text
+        return text
 
     def record_route(self, flow_id: bytes, binding_key: bytes, call_id: str, from_tag: str | None) -> str:
         """The token for a Record-Route put into the request with that Call-ID and From tag; opens that dialog only."""
@@ -248,26 +255,12 @@ def _dialog(call_id: str, tag: str) -> bytes:
     return f"\0{len(call_id)}\0{call_id}{tag}".encode("utf-8", "surrogateescape")
 
 
-class _Mac:
-    """HMAC-SHA-256 (RFC 2104) under one key, cut and encoded; both of its hashes have taken in the key beforehand.
-
-    Two for each token and three tokens for each call: `hmac.HMAC` spends twice as long on itself.
-    """
-
-    __slots__ = ("_inner", "_outer")
-
-    def __init__(self, key: bytes) -> None:
-        if len(key) > _BLOCK_OCTETS:
-            key = sha256(key).digest()
-        key = key.ljust(_BLOCK_OCTETS, b"\0")
-        self._inner = sha256(bytes([octet ^ 0x36 for octet in key]))
-        self._outer = sha256(bytes([octet ^ 0x5C for octet in key]))
+class _Mac(Keyed):
+    """What signs tokens."""
 
     def of(self, octets: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(octets)
-        outer.update(inner.digest())
-        return _to_base64(outer.digest()[:MAC_OCTETS], newline=False).translate(_TO_URL)
+        """Cut and encoded."""
+        return _to_base64(self.digest(octets)[:MAC_OCTETS], newline=False).translate(_TO_URL)
 
 
 def _token(purpose: Purpose, octets: bytes) -> Token:
