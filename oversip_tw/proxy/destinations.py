@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
+from oversip_tw.proxy.next_hops import way_to
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phones_at
@@ -114,7 +115,7 @@ class Destinations:
         settings = self._core.settings
         for hop in settings.next_hops:
             if uri.host in hop.domains or "*" in hop.domains:
-                return hop.way(uri, hash_)
+                return way_to(hop, uri, hash_)
         if settings.outbound == "open":
             return Way(uri, loop_hash=hash_)
         raise SIPError(403, "Foreign Domain")

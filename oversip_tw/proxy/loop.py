@@ -18,15 +18,16 @@ def loop_hash(request: Request, uri: Uri) -> str:
 
     Python keys the hash of a text anew for each process: nobody else can make one, and nobody else has to read it.
     """
+    routes, demanded = request.has("Route"), request.has("Proxy-Require")
     value = hash(
         (
             uri.text,
-            tuple(request.get_all("Route")),
+            tuple(request.get_all("Route")) if routes else (),
             request.from_tag,
             request.to_tag,
             request.call_id,
             request.cseq,
-            tuple(request.get_all("Proxy-Require")),
+            tuple(request.get_all("Proxy-Require")) if demanded else (),
         )
     )
     return f"{value & 0xFFFFFFFFFFFFFFFF:016x}"

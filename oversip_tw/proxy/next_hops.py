@@ -16,7 +16,14 @@ Destination = NextHop | Uri | str | Sequence[Uri | str]
 def way_to(destination: Destination, uri: Uri, loop_hash: str = "") -> Way:
     """The way to ``destination`` of a request that leaves with ``uri`` as Request-URI. Raises ValueError."""
     if isinstance(destination, NextHop):
-        return destination.way(uri, loop_hash)
+        return Way(
+            uri,
+            next_hops=destination.uris,
+            profile=destination.profile,
+            named_by_us=True,
+            configured=True,
+            loop_hash=loop_hash,
+        )
     named = (destination,) if isinstance(destination, Uri | str) else tuple(destination)
     if not named:
         raise ValueError("no next hop is named")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from oversip_tw.proxy.way import Way
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -36,12 +35,6 @@ class NextHop:
     domains: frozenset[str]
     uris: tuple[Uri, ...]
     profile: Profile = field(default_factory=Profile)
-
-    def way(self, uri: Uri, loop_hash: str = "") -> Way:
-        """The way there of a request that leaves with ``uri`` as Request-URI."""
-        return Way(
-            uri, next_hops=self.uris, profile=self.profile, named_by_us=True, configured=True, loop_hash=loop_hash
-        )
 
 
 @dataclass(frozen=True, slots=True)
