@@ -57,6 +57,9 @@ class Location(Protocol):
     def by_flow(self, flow_id: bytes) -> Sequence[Binding]:
         """The bindings that name that flow."""
 
+    def is_bound(self, flow_id: bytes) -> bool:
+        """Whether there are any: a peer may have thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -142,6 +145,9 @@ class MemoryLocation:
 
     def by_flow(self, flow_id: bytes) -> Sequence[Binding]:
         return [self._keys[key] for key in self._flows.find(flow_id)]
+
+    def is_bound(self, flow_id: bytes) -> bool:
+        return bool(self._flows.find(flow_id))
 
     def all(self) -> Iterator[Binding]:
         """Every binding that has not ended, user by user."""

@@ -35,7 +35,7 @@ class Work:
         arrival = self.arrival
         core, flow = self._core, arrival.flow
         # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
-        quiet = core.settings.edge and arrival.client and not flow.reliable and not core.location.by_flow(flow.id)
+        quiet = core.settings.edge and arrival.client and not flow.reliable and not core.location.is_bound(flow.id)
         transaction = core.transactions.serve(arrival.request, flow, arrival.client, self, quiet)
         self.transaction = arrival.transaction = transaction
         return transaction
