@@ -57,7 +57,7 @@ class EdgeLogic(Hooks):
 
     def register(self, arrival: Arrival) -> Done:
         """A phone registers at the core, so that it is reached through us."""
-        self.edge.register(arrival, Proxy(self.core))
+        self.edge.register(arrival)
         return None
 
     def to_core(self, arrival: Arrival) -> Done:

@@ -7,15 +7,20 @@ sees one Contact and not a new one each time. The phone's own Contact is sealed 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from oversip_tw.outbound.token import MAX_TOKEN_CHARACTERS, BadToken, Sealed, Tokens
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError, SIPError
-from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.grammar import number
+from oversip_tw.sip.message import Message, Request, Response
 from oversip_tw.sip.uri import Uri
 
 #: the parameter that OverSIP used
 PARAM = "ov-ob"
+
+#: the highest number of seconds that can be said (RFC 3261 §20.19)
+LONGEST = 2**32 - 1
 
 #: groups: what stands before the brackets of a URI, and behind them. A parameter may have brackets too. No blank has
 #: two rules that could take it, or a Contact of blanks would take quadratic time.
@@ -62,19 +67,30 @@ class Contacts:
                     continue
         return None
 
-    def show(self, response: Response) -> None:
-        """Give the phone its own Contacts back, byte for byte, in the answer to its REGISTER."""
+    def show(self, response: Response) -> list[str]:
+        """Give the phone its own Contacts back, byte for byte, in the answer to its REGISTER: they are these."""
         values = response.values("Contact")
+        if not any_hidden(values):
+            return values
         shown = [self._shown(value) for value in values]
         if shown != values:
             response.remove("Contact")
             for value in shown:
                 response.append("Contact", value)
+        return shown
 
     def _shown(self, value: str) -> str:
         address = readable(value)
         sealed = address and self.sealed_in(address.uri)
         return with_uri(value, address.uri.text, sealed.contact) if address and sealed else value
+
+
+def any_hidden(values: list[str]) -> bool:
+    """Whether a token may be in one of them: none is there without these letters, unless they are escaped."""
+    for value in values:  # noqa: SIM110 - a generator would cost more than the rest
+        if "ovc" in value or "%" in value:
+            return True
+    return False
 
 
 def readable(value: str) -> NameAddr | None:
@@ -89,3 +105,32 @@ def with_uri(value: str, old: str, new: str) -> str:
     """``value`` with another URI, in brackets, and all else as it was."""
     found = _URI_IN_BRACKETS.fullmatch(value)
     return f"<{new}>{value[len(old) :]}" if found is None else f"{found[1]}{new}{found[2]}"
+
+
+def instance_of(contact: NameAddr) -> tuple[str | None, int | None]:
+    """+sip.instance without its wrapping, and reg-id. Whether they make sense is for the registrar to say."""
+    text = contact.param("+sip.instance")
+    if not text:
+        return None, None
+    reg_id = number(contact.param("reg-id") or "", 2**31 - 1)
+    return text.strip("<>") or None, reg_id or None
+
+
+def all_readable(values: Sequence[str]) -> list[NameAddr]:
+    """Those of them that are."""
+    return [address for value in values if (address := readable(value)) is not None]
+
+
+def set_expires(message: Message, seconds: int, uri: Uri | None = None) -> None:
+    """Let the Contacts (the one with ``uri``) live so many seconds."""
+    values = message.values("Contact")
+    message.remove("Contact")
+    for value in values:
+        address = readable(value)
+        if address is not None and (uri is None or address.uri.text == uri.text):
+            params = [(name, text) for name, text in address.params if name != "expires"]
+            written = "".join(f";{name}" if text is None else f";{name}={text}" for name, text in params)
+            value = f"<{address.uri}>{written};expires={seconds}"
+        message.append("Contact", value)
+    if message.has("Expires"):
+        message.set("Expires", str(seconds))

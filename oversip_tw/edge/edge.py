@@ -107,6 +107,7 @@ class Edge:
                 raise BadToken
             return None
         arrival.request.uri = Uri.parse(sealed.contact)
+        arrival.way = None
         binding = self._core.location.by_key(sealed.binding_key)
         if binding is None:
             raise SIPError(430)
@@ -127,15 +128,20 @@ class Edge:
             uri.host == core.host and (uri.port or 5060) == (core.port or 5060) for core in self.settings.core.uris
         )
 
-    def register(self, arrival: Arrival, proxy: Proxy, to: Destination | None = None) -> None:
-        """Send a REGISTER to the core (or ``to`` another) by ``proxy``, so that its phone is found again through us."""
+    def register(self, arrival: Arrival, proxy: Proxy | None = None, to: Destination | None = None) -> None:
+        """Send a REGISTER to the core (or ``to`` another), so that its phone is found again through us.
+
+        ``proxy``: with callbacks or a profile of yours; none is needed for anything else.
+        """
         core = self.core if to is None else to
         if not arrival.client:
+            if proxy is None:
+                proxy = Proxy(self._core)
             proxy.route(arrival, core)
             return
         registration = Registration(self, self._core, arrival)
         if not registration.absorbed():
-            registration.send(proxy, core)
+            registration.send(core, proxy)
 
     def assert_identity(self, arrival: Arrival) -> None:
         """Tell the core who sends this, if it has accepted the REGISTER of that very user on this connection."""
@@ -164,6 +170,8 @@ class Edge:
 
     def give_service_route(self, flow: Flow, aor: str, routes: tuple[str, ...]) -> None:
         """The core wants requests that ``aor`` sends by ``flow`` to bear these Routes."""
+        if not routes and flow.id not in self._service_routes:
+            return
         given = self._service_routes.pop(flow.id, {})
         given.pop(aor, None)
         if routes:

@@ -9,6 +9,7 @@ from oversip_tw.sip.message import Request
 
 if TYPE_CHECKING:
     from oversip_tw.outbound.token import Token
+    from oversip_tw.proxy.way import Way
     from oversip_tw.transaction.server import ServerTransaction
 
 
@@ -17,7 +18,7 @@ class Arrival:
 
     __slots__ = (
         "answered", "breadth", "client", "core", "flow", "in_dialog", "original", "ours", "over", "request", "routed",
-        "size", "tokens", "transaction", "trusted", "unchallenged", "user",
+        "size", "tokens", "transaction", "trusted", "unchallenged", "user", "way",
     )  # fmt: skip
 
     # Written out: compiled, it takes a tenth of what a dataclass takes, and this is made for each request.
@@ -53,6 +54,8 @@ class Arrival:
         self.size = size
         #: how many Routes of ours were taken off the top, and the token in each (None: it bore none)
         self.tokens: list[Token | None] = []
+        #: within a dialog: the way, where it is known and nothing that it depends on has changed since
+        self.way: Way | None = None
         #: the AoR that credentials or the handshake proved
         self.user: str | None = None
         self.transaction: ServerTransaction | None = None

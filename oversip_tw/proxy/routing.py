@@ -55,7 +55,8 @@ class Proxy(Client):
         hash_ = "" if to is None or arrival.in_dialog else loop_hash(request, request.uri)
         way = None if to is None else way_to(to, request.uri, hash_)
         if way is None and arrival.in_dialog and arrival.tokens:
-            way = Dialogs(self.core).way(arrival)
+            way = arrival.way or Dialogs(self.core).way(arrival)
+            arrival.way = None
         arrival.routed += 1
         self.arrival, self.request = arrival, request
         if way is not None:

@@ -89,7 +89,8 @@ class Serving:
         if "on_request" in self._hooked:
             work.task = self._core.spawn(self._answering(work, self._hook_and_relay(work, way)), self._core.unexpected)
         elif self._logic is not None:
-            self._core.spawn(self._answering(work, self._decide(arrival)), self._core.unexpected)
+            arrival.way = way
+            self._decide_at_once(work)
         else:
             self._relay_in_dialog(work, way)
 
@@ -109,7 +110,7 @@ class Serving:
             if arrival.handled:
                 return
             if self._logic is not None:
-                await self._decide(arrival)
+                self._logic.on_request(arrival)
             else:
                 self._relay_in_dialog(work, way)
 
@@ -117,10 +118,13 @@ class Serving:
         remember(arrival)
         await self._hooking.run(lambda: self._hooking.hooks.on_request(arrival))
 
-    async def _decide(self, arrival: Arrival) -> None:
+    def _decide_at_once(self, work: Work) -> None:
         """What an edge does by itself."""
         assert self._logic is not None
-        self._logic.on_request(arrival)
+        try:
+            self._logic.on_request(work.arrival)
+        except Exception as error:
+            self._failed(work, error)
 
     def _relay_in_dialog(self, work: Work, way: Way) -> None:
         arrival, transaction = work.arrival, work.transaction
@@ -143,6 +147,9 @@ class Serving:
             if request.method == "INVITE" and request.to_tag is None:
                 self._core.calls.invited(request)
             hooked = "on_request" in self._hooked or "on_targets" in self._hooked
+            if self._logic is not None and not hooked:
+                self._decide_at_once(work)
+                return
             doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
         task = self._core.spawn(self._answering(work, doing), self._core.unexpected)
         if not task.done:
@@ -199,7 +206,7 @@ class Serving:
             if arrival.handled:
                 return
         if self._logic is not None:
-            await self._decide(arrival)
+            self._logic.on_request(arrival)
             return
         groups = await self._destinations.find(arrival)
         if "on_targets" in self._hooked:
