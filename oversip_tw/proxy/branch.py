@@ -240,12 +240,12 @@ class Branch(Timed):
                 self._stop_the_current()
             self._stop_timers()
             self.context.success(self, response)
-        elif not mine or self.ended:
-            return
-        elif status < 200:
-            self._rings(response)
-        else:
-            self._final(response)
+            transaction.let_go()
+        elif mine and not self.ended:
+            if status < 200:
+                self._rings(response)
+            else:
+                self._final(response)
 
     @staticmethod
     def _take_our_via_off(response: Response) -> bool:

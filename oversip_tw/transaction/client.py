@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
-from oversip_tw.transaction.users import NOBODY, ClientUser
+from oversip_tw.transaction.users import GONE, NOBODY, ClientUser
 from oversip_tw.transaction.wheel import Timed
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class ClientTransaction(Timed):
 
     def unreachable(self, reason: str) -> None:
         """The network says that nobody listens at the peer's address."""
+
+    def let_go(self) -> None:
+        """For a user that needs it no more: keep no request. Repeated responses are known by the key."""
+        self.request, self._data = GONE, b""
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""

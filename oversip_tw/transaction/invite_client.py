@@ -135,6 +135,7 @@ class InviteClientTransaction(ClientTransaction):
         self.state = ACCEPTED
         self.finished = True
         self._timer = self.table.wheel.start(self.timers.m, self, OVER)
+        self._data = b""
 
     def _complete(self, response: Response) -> None:
         self._stop_timer()

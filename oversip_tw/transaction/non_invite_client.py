@@ -9,7 +9,7 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.client import GIVE_UP, LOST, OVER, RESEND, ClientTransaction
 from oversip_tw.transaction.timers import Timers
-from oversip_tw.transaction.users import ClientUser
+from oversip_tw.transaction.users import NOBODY, ClientUser
 from oversip_tw.transaction.wheel import Timer
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ class NonInviteClientTransaction(ClientTransaction):
         else:
             self._complete()
         user.answered(self, response)
+        if self.finished:
+            self.let_go()
+            self.user = NOBODY
 
     def unreachable(self, reason: str) -> None:
         """Nobody listens at the peer's address. One that has said something is believed to live."""

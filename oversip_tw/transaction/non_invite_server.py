@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.server import ServerTransaction
-from oversip_tw.transaction.users import ServerUser
+from oversip_tw.transaction.users import GONE, NOBODY, ServerUser
 from oversip_tw.transaction.wheel import Timer
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class NonInviteServerTransaction(ServerTransaction):
             self.terminate()
         else:
             self._timer = self.table.wheel.start(self.timers.j, self, _OVER)
+            self.request, self.user = GONE, NOBODY
 
     def _still_trying(self) -> None:
         self._timer = None

@@ -25,7 +25,7 @@ class ServerTransaction(Timed):
         self.table = table
         self.key = key
         self.timers: Timers = table.timers
-        #: as it came
+        #: as it came; `users.GONE` once there is nothing left but to repeat the answer
         self.request = request
         #: where it came from and where the answers go
         self.flow = flow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from oversip_tw.sip.message import Request
+
 if TYPE_CHECKING:
-    from oversip_tw.sip.message import Request, Response
+    from oversip_tw.sip.message import Response
     from oversip_tw.transaction.client import ClientTransaction
     from oversip_tw.transaction.server import ServerTransaction
 
@@ -54,3 +56,18 @@ class Nobody:
 
 
 NOBODY: Final = Nobody()
+
+#: Stands for the request of a transaction that has only repetitions to absorb. There are many times more of those than
+#: of others, for half a minute each; what they do not keep is free at once, and no collector has to look at it.
+GONE: Final = Request.build(
+    "GONE",
+    "sip:gone.invalid",
+    [
+        ("Via", "SIP/2.0/UDP gone.invalid;branch=z9hG4bKgone"),
+        ("From", "<sip:gone.invalid>;tag=gone"),
+        ("To", "<sip:gone.invalid>"),
+        ("Call-ID", "gone"),
+        ("CSeq", "1 GONE"),
+        ("Max-Forwards", "70"),
+    ],
+)
