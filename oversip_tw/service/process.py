@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 #: allocations between two looks at the youngest objects: transactions live in reference counts, not in cycles
-_GENERATIONS = (50_000, 20, 100)
+_GENERATIONS = (200_000, 20, 100)
 
 
 def settle_memory() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.hooks import Arrival, Proxy, SIPError
 from oversip_tw.logic import EdgeLogic
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import Change
 from oversip_tw.sip.message import Response
 from tests.edge.behind import EdgeWorld
 from tests.registrar.phones import SlowStore
@@ -108,31 +112,24 @@ class Defects(SynchronousTestCase):
         self.world = EdgeWorld()
         self.alice = self.world.through("alice")
 
-    def on_show(self, error: Exception) -> list[int]:
+    def on_change(self, error: Exception) -> list[int]:
         """Answers to a refresh whose answer cannot be worked on."""
 
-        class Broken:
-            """In the place of `Contacts`."""
-
-            def show(self, response: Response) -> list[str]:
-                """Raise it."""
-                raise error
+        def broken(change: Change, binding: Binding) -> None:
+            raise error
 
         arrived, _ = self.world.core.receives_register(self.alice)
         logic = self.world.element.logic
         assert logic is not None
-        try:
-            logic.edge.contacts = Broken()  # type: ignore[assignment]
-        except TypeError:
-            self.skipTest("a compiled object takes nothing but what belongs there")
+        logic.edge.given = replace(logic.edge.given, on_change=broken)
         self.world.core.accept(arrived)
         return [each.status for each in self.alice.take() if isinstance(each, Response)]
 
     def test_refused(self) -> None:
         """A SIPError becomes the answer."""
-        self.assertEqual([488], self.on_show(SIPError(488)))
+        self.assertEqual([488], self.on_change(SIPError(488)))
 
     def test_broken(self) -> None:
         """Anything else is logged, and the answer goes on as it came."""
-        self.assertEqual([200], self.on_show(RuntimeError("broken")))
+        self.assertEqual([200], self.on_change(RuntimeError("broken")))
         self.assertEqual(1, len(self.world.errors()))
