@@ -34,20 +34,25 @@ class SafeLog:
 
     def __init__(self, namespace: str = NAMESPACE, level: str = "info") -> None:
         self._logger = Logger(namespace=namespace)
-        self._least = LogLevel.lookupByName(level)
+        least = LogLevel.lookupByName(level)
+        # asked for every call: to compare levels takes longer than all else here
+        self._infos, self._warnings = LogLevel.info >= least, LogLevel.warn >= least
+        self._errors = LogLevel.error >= least
 
     def info(self, format: str, **fields: object) -> None:
-        self._emit(LogLevel.info, format, fields)
+        if self._infos:
+            self._emit(LogLevel.info, format, fields)
 
     def warn(self, format: str, **fields: object) -> None:
-        self._emit(LogLevel.warn, format, fields)
+        if self._warnings:
+            self._emit(LogLevel.warn, format, fields)
 
     def error(self, format: str, **fields: object) -> None:
-        self._emit(LogLevel.error, format, fields)
+        if self._errors:
+            self._emit(LogLevel.error, format, fields)
 
     def _emit(self, level: Any, format: str, fields: dict[str, object]) -> None:
-        if level >= self._least:
-            self._logger.emit(level, format, **{name: visible(name, value) for name, value in fields.items()})
+        self._logger.emit(level, format, **{name: visible(name, value) for name, value in fields.items()})
 
 
 def visible(name: str, value: object) -> object:
