@@ -231,10 +231,13 @@ class Serving:
 
     def _failed(self, work: Work, error: Exception) -> None:
         if isinstance(error, SIPError):
-            work.refuse(error)
-        else:
-            self._core.broke(error, work.arrival.request)
-            work.refuse(SIPError(500))
+            try:
+                work.refuse(error)
+                return
+            except ValueError as defect:  # a reason or header that is none
+                error = defect
+        self._core.broke(error, work.arrival.request)
+        work.refuse(SIPError(500))
 
     def _respond_through_hook(self, response: Response, request: Request, transaction: ServerTransaction) -> None:
         async def run() -> None:

@@ -269,6 +269,19 @@ class PlainTests(SynchronousTestCase):
         self.assertEqual([100, 500], alice.statuses())
         self.assertEqual(2, len(world.errors()))
 
+    def test_refusal_that_is_none(self) -> None:
+        """A reason of two lines cannot be said: 500, and a line of log."""
+
+        class Breaks(Hooks):
+            def on_request(self, arrival: Arrival) -> None:
+                raise SIPError(488, "Not\r\nHere")
+
+        world = World(hooks=Breaks())
+        alice, bob = world.registered("alice"), world.registered("bob")
+        alice.invite(bob.aor)
+        self.assertEqual([100, 500], alice.statuses())
+        self.assertEqual(1, len(world.errors()))
+
     def test_hook_changes_the_target(self) -> None:
         """on_request may send a call elsewhere by another R-URI."""
 
