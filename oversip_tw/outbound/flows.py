@@ -29,6 +29,10 @@ class FlowTable:
         self._udp.append(flows)
         self._known.clear()
 
+    def forget_udp(self) -> None:
+        """A listener is gone: ask those there are again."""
+        self._known.clear()
+
     def add(self, flow: Flow) -> None:
         """Remember a connection. UDP flows are values and need no entry: adding one does nothing."""
         if not flow_id.is_udp(flow.id):

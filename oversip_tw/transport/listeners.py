@@ -110,6 +110,7 @@ class Listeners:
             port.close()
         self.udp.clear()
         self.bound.clear()
+        self._streams.flows.forget_udp()
         return self.stop_accepting()
 
     def stop_accepting(self) -> Deferred[Any]:

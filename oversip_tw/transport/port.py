@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import traceback
 from functools import partial
 from typing import Any
 
@@ -61,7 +62,16 @@ class AcceptingPort(tcp.Port):
                     return
                 # This client has gone, or a packet filter wants it gone; the next may be fine.
                 continue
-            self._accepted(sock, address)
+            try:
+                self._accepted(sock, address)
+            except Exception:
+                # this client's misfortune: to the reactor it would look like the port's end
+                sock.close()
+                self._log.error(
+                    "cannot serve a connection on port {port}\n{trace}",
+                    port=self._realPortNumber,
+                    trace=traceback.format_exc(),
+                )
 
     def _accepted(self, sock: socket.socket, address: Any) -> None:
         protocol = self.factory.buildProtocol(self._buildAddr(address))  # type: ignore[union-attr, no-untyped-call]

@@ -23,12 +23,21 @@ _write: Any = getattr(_library, "SSL_write", None)
 _buffer: Any = _foreign.new("char[]", RECORD) if _foreign is not None else None
 if None in (_read, _write, getattr(SSL.Connection, "_raise_ssl_error", None)):
     _buffer = None
+_clear_mode: Any = getattr(_library, "SSL_clear_mode", None)
+_AUTO_RETRY: int = getattr(_library, "SSL_MODE_AUTO_RETRY", 0)
 
 
 class Records(SSL.Connection):
     """`recv` gives one record at most, and `send` takes octets as they are; they raise what pyOpenSSL's raise."""
 
     _ssl: Any
+
+    def __init__(self, context: SSL.Context, sock: Any = None) -> None:
+        super().__init__(context, sock)
+        if sock is not None and _clear_mode is not None:
+            # pyOpenSSL lets one SSL_read go on over all that is no data: with a socket beneath it, for as long as a
+            # client sends KeyUpdates.
+            _clear_mode(self._ssl, _AUTO_RETRY)
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
         if _buffer is None or flags is not None:

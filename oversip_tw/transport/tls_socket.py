@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IHandshakeListener, INegotiated
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, INegotiated
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -41,9 +41,10 @@ class TlsSocket(AcceptedSocket):
     _reason: Failure | None = None
 
     def __init__(self, connect: Callable[[socket.socket], SSL.Connection], sock: socket.socket, *more: Any) -> None:
-        super().__init__(sock, *more)
+        # before the reactor hears of it
         self.tls = connect(sock)
         self.tls.set_accept_state()
+        super().__init__(sock, *more)
 
     # -- receiving
 
@@ -91,6 +92,9 @@ class TlsSocket(AcceptedSocket):
         self._peer_left = self.disconnecting = True
         self.stopReading()
         self.startWriting()
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            # it has a deadline for what is left
+            self.protocol.readConnectionLost()
 
     def _broken(self, error: SSL.Error) -> Any:
         """TLS cannot go on; if the peer has to be told why, OpenSSL has done so."""

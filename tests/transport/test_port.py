@@ -76,6 +76,23 @@ class PortTests(SynchronousTestCase):
     def reading(self) -> bool:
         return self.port in self.reactor.getReaders()
 
+    def test_one_that_cannot_be_served(self) -> None:
+        """What breaks while one connection is set up costs that one alone: the port goes on, and says so."""
+
+        def broken(*args: Any) -> StringTransport:
+            raise OSError(errno.ENOSPC, "no space left in epoll")
+
+        self.port.transport, works = broken, self.port.transport
+        unlucky = Accepted()
+        self.listen(unlucky)
+        self.port.doRead()
+        self.assertTrue(unlucky.closed and self.reading)
+        self.assertIn("no space left in epoll", self.log.lines[-1][1])
+        self.port.transport = works
+        self.listen(Accepted())
+        self.port.doRead()
+        self.assertIsNotNone(self.factory.built[-1].transport)
+
     def test_accepts(self) -> None:
         """Everybody who waits is let in at one go."""
         self.listen(Accepted(), Accepted())
