@@ -48,7 +48,8 @@ pure:
 	@find oversip_tw -name '*.so' -not -path '*/node_modules/*' -delete
 
 # ours beside Kamailio and an echo, BENCH="--quick" and the like: docs/howto/measure.md
-bench: $(VENV)/.bench
+# of what is shipped, which is compiled
+bench: $(VENV)/.bench native
 	$(BIN)/python -m bench $(BENCH)
 
 # The phone page, where Node.js is there to bundle it; the server runs without.

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from oversip_tw import native
+
 ROOT = Path(__file__).parents[1]
 #: the cores of the server under load, and of everything that makes the load
 SERVER, GENERATOR = 0, 1
@@ -60,6 +62,7 @@ def described() -> dict[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD") or "?",
         "python": platform.python_version(),
+        "build": native.name(),
         "kamailio": _said("kamailio", "-v").partition("\n")[0].removeprefix("version: ") or "none",
         "processor": _processor(),
         "kernel": platform.release(),
