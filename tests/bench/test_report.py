@@ -11,9 +11,8 @@ from bench.runs import Run
 from bench.workloads import FLOOR, KAMAILIO, OURS, Bound, Workload
 
 MACHINE = {
-    "date": "2026-01-02", "commit": "abc", "build": "compiled", "python": "3.11", "kamailio": "kamailio 5", "kernel": "6",
-    "processor": "2",
-    "load": "0.1",
+    "date": "2026-01-02", "commit": "abc", "build": "compiled", "python": "3.11", "kamailio": "kamailio 5",
+    "kernel": "6", "processor": "2", "load": "0.1",
 }  # fmt: skip
 
 
