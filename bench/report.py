@@ -99,7 +99,8 @@ class Row:
 def tables(rows: Sequence[Row], machine: Mapping[str, str], settings: str, plots: Sequence[str] = ()) -> str:
     """The whole report, Markdown."""
     about = f"{machine['date']}, commit {machine['commit']}, {machine['build']}, Python {machine['python']}, "
-    about += f"{machine['kamailio']}, Linux {machine['kernel']}, {machine['processor']}, load before {machine['load']}. {settings}"
+    about += f"{machine['kamailio']}, Linux {machine['kernel']}, {machine['processor']}, "
+    about += f"load before {machine['load']}. {settings}"
     lines = [
         "# Measured",
         "",
