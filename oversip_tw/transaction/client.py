@@ -9,7 +9,7 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import GONE, NOBODY, ClientUser
-from oversip_tw.transaction.wheel import Timed
+from oversip_tw.transaction.wheel import Timed, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
@@ -25,7 +25,10 @@ LOST: Final = 3
 class ClientTransaction(Timed):
     """One request that we sent, and who waits for the responses."""
 
-    __slots__ = ("_data", "client_flow", "finished", "flow", "key", "request", "table", "timers", "user")
+    __slots__ = (
+        "_data", "_ends", "_interval", "_timer", "client_flow", "finished", "flow", "key", "request", "table", "timers",
+        "user",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -49,12 +52,35 @@ class ClientTransaction(Timed):
         self.user = user
         #: a final response came, or the transaction has ended
         self.finished = False
+        #: of the timer that repeats the request: A of an INVITE, else E
+        self._interval = timers.t1
+        #: when the timer that gives up fires, B or F, in seconds of the wheel
+        self._ends = 0.0
+        #: the one that is next; once the final response is there the one that ends it all, D, M or K
+        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Send the request and start the timers."""
 
+    def _begin(self, patience: float) -> None:
+        """Send the request, and wait ``patience`` seconds for an answer; repeat it where it may be lost."""
+        if self.flow.reliable:
+            self._timer = self.table.wheel.start(patience, self, GIVE_UP)
+        else:
+            self._ends = self.table.wheel.now() + patience
+            self._wait(patience)
+        self.flow.send(self._data)
+
+    def _wait(self, left: float) -> None:
+        """For the repetition, or for the end of patience in ``left`` seconds when that is next."""
+        if self._interval < left:
+            self._timer = self.table.wheel.start(self._interval, self, RESEND)
+        else:
+            self._timer = self.table.wheel.start(left, self, GIVE_UP)
+
     def start_lost(self) -> None:
         """The flow is closed already: the user hears of it, but not before it knows this transaction."""
+        self._timer = self.table.wheel.start(0, self, LOST)
 
     def answered(self, response: Response) -> None:
         """A response that belongs to this transaction came."""
@@ -92,6 +118,11 @@ class ClientTransaction(Timed):
 
     def _send_again(self) -> None:
         """Timer A or E."""
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _timed_out(self) -> None:
         user = self.user

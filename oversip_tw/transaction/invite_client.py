@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.client import GIVE_UP, LOST, OVER, RESEND, ClientTransaction
+from oversip_tw.transaction.client import GIVE_UP, OVER, ClientTransaction
 from oversip_tw.transaction.hop_by_hop import ack, cancel
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
-from oversip_tw.transaction.wheel import Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
@@ -39,7 +38,7 @@ TERMINATED: Final = State.TERMINATED
 class InviteClientTransaction(ClientTransaction):
     """Sends an INVITE, acknowledges a refusal, passes every 2xx on, cancels when told to."""
 
-    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "_ends", "_interval", "_timer", "state")
+    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "state")
 
     def __init__(
         self,
@@ -58,33 +57,10 @@ class InviteClientTransaction(ClientTransaction):
         #: the headers of a CANCEL that waits for the first provisional response (§9.1)
         self._cancel_headers: Sequence[tuple[str, str]] | None = None
         self._cancel_sent = False
-        #: of Timer A
-        self._interval = timers.t1
-        #: when Timer B fires, in seconds of the wheel
-        self._ends = 0.0
-        #: A or B in Calling, whichever is next; B after a CANCEL, D in Completed, M in Accepted
-        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Send the INVITE and start the timers."""
-        wheel, flow, patience = self.table.wheel, self.flow, self.timers.b
-        if flow.reliable:
-            self._timer = wheel.start(patience, self, GIVE_UP)
-        else:
-            self._ends = wheel.now() + patience
-            self._wait(patience)
-        flow.send(self._data)
-
-    def _wait(self, left: float) -> None:
-        """For Timer A, or for Timer B when that is next, in ``left`` seconds."""
-        if self._interval < left:
-            self._timer = self.table.wheel.start(self._interval, self, RESEND)
-        else:
-            self._timer = self.table.wheel.start(left, self, GIVE_UP)
-
-    def start_lost(self) -> None:
-        """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer = self.table.wheel.start(0, self, LOST)
+        self._begin(self.timers.b)
 
     def answered(self, response: Response) -> None:
         """A response came."""
@@ -158,11 +134,6 @@ class InviteClientTransaction(ClientTransaction):
         self._interval *= 2
         self._wait(self._ends - self.table.wheel.now())
         self.flow.send(self._data)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.client import GIVE_UP, LOST, OVER, RESEND, ClientTransaction
+from oversip_tw.transaction.client import OVER, ClientTransaction
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
-from oversip_tw.transaction.wheel import Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
@@ -35,7 +34,7 @@ TERMINATED: Final = State.TERMINATED
 class NonInviteClientTransaction(ClientTransaction):
     """Sends any other request until a final response comes."""
 
-    __slots__ = ("_ends", "_interval", "_timer", "state")
+    __slots__ = ("state",)
 
     def __init__(
         self,
@@ -49,33 +48,10 @@ class NonInviteClientTransaction(ClientTransaction):
     ) -> None:
         super().__init__(table, key, request, flow, client_flow, user, timers)
         self.state = TRYING
-        #: of Timer E
-        self._interval = timers.t1
-        #: when Timer F fires, in seconds of the wheel
-        self._ends = 0.0
-        #: E or F until the final response, whichever is next; K in Completed
-        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Send the request and start the timers."""
-        wheel, flow, patience = self.table.wheel, self.flow, self.timers.f
-        if flow.reliable:
-            self._timer = wheel.start(patience, self, GIVE_UP)
-        else:
-            self._ends = wheel.now() + patience
-            self._wait(patience)
-        flow.send(self._data)
-
-    def _wait(self, left: float) -> None:
-        """For Timer E, or for Timer F when that is next, in ``left`` seconds."""
-        if self._interval < left:
-            self._timer = self.table.wheel.start(self._interval, self, RESEND)
-        else:
-            self._timer = self.table.wheel.start(left, self, GIVE_UP)
-
-    def start_lost(self) -> None:
-        """The flow is closed already: the user hears of it, but not before it knows this transaction."""
-        self._timer = self.table.wheel.start(0, self, LOST)
+        self._begin(self.timers.f)
 
     def answered(self, response: Response) -> None:
         """A response came; repeated final ones are absorbed."""
@@ -111,11 +87,6 @@ class NonInviteClientTransaction(ClientTransaction):
         self._interval = t2 if self.state is PROCEEDING else min(2 * self._interval, t2)
         self._wait(self._ends - self.table.wheel.now())
         self.flow.send(self._data)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
