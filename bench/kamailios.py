@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.system.kamailio import Kamailio
+from tests.system.kamailio import RELAYED, Kamailio
 from tests.system.processes import free_port
 
 _EDGE = """
@@ -14,17 +14,7 @@ request_route {
     }
     if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
     force_rport();
-    if (is_method("CANCEL")) {
-        if (t_check_trans()) t_relay();
-        exit;
-    }
-    if (has_totag()) {
-        if (loose_route()) t_relay();
-        else if (!is_method("ACK")) sl_send_reply("404", "Not here");
-        else if (t_check_trans()) t_relay();
-        exit;
-    }
-    t_check_trans();
+""" + RELAYED + """
     if (is_method("REGISTER")) {
         if (!add_path_received()) { sl_reply_error(); exit; }
     } else record_route();

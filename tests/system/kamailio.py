@@ -72,10 +72,8 @@ _OPTIONS = """
     }
 """
 
-_PEER = """
-request_route {
-""" + _OPTIONS + """
-    if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+#: CANCEL and what is in a dialog
+RELAYED = """
     if (is_method("CANCEL")) {
         if (t_check_trans()) t_relay();
         exit;
@@ -87,6 +85,13 @@ request_route {
         exit;
     }
     t_check_trans();
+"""
+
+_PEER = """
+request_route {
+""" + _OPTIONS + """
+    if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+""" + RELAYED + """
     if (is_method("INVITE|SUBSCRIBE|REFER")) record_route();
     if ($rd == "@DOMAIN@") $du = "sip:@OURS@";
     else $du = "sip:@BEHIND@";
