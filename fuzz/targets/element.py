@@ -20,6 +20,7 @@ from oversip_tw.testing import MemoryFlow
 from tests.server.world import CORE, Dialog, Phone, World, call
 
 MOST = 66_000
+READINGS = 2
 _MARK = b"\x1e"
 #: records of one script; no more is learnt from a longer one
 _RECORDS = 24
