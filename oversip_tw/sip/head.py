@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from oversip_tw.sip import names
 from oversip_tw.sip.grammar import split_list, unfold
 from oversip_tw.sip.headers import Headers
@@ -9,6 +11,12 @@ from oversip_tw.sip.layout import Layout, layout_of
 
 #: a field of ours: key, value, line
 Line = tuple[str, str, str]
+
+
+#: a line -> its option tags: phones of one kind send the same
+_options: Final[dict[str, frozenset[str]]] = {}
+_OPTIONS: Final = 256
+_OPTIONS_TEXT: Final = 256  # characters
 
 
 class Head:
@@ -97,6 +105,17 @@ class Head:
                 return True
         return not keys.isdisjoint(self._layout.names)
 
+    def only_line(self, key: str) -> str | None:
+        """The line of the only field of ``key`` (`names.key`), name included, as it came and not folded; else None.
+
+        What is made of a line may be remembered by it: asked for twice, it is the same object, which has its hash.
+        """
+        slots = self._layout.slots.get(key)
+        if slots is None or len(slots) != 1 or self._above or self._below:
+            return None
+        line = self._lines[slots[0]]
+        return None if line is None or "\n" in line else line
+
     def has_one(self, name: str) -> bool:
         """There is exactly one field called ``name``, as it came, with one value."""
         slots = self._layout.slots.get(names.key(name))
@@ -104,6 +123,20 @@ class Head:
             return False
         line = self._lines[slots[0]]
         return line is not None and "," not in line
+
+    def options(self, key: str) -> frozenset[str]:
+        """The option tags in all fields of ``key`` (`names.key`), as they were written. Raises ParseError."""
+        line = self.only_line(key)
+        if line is None:
+            return frozenset(self.values(key))
+        found = _options.get(line)
+        if found is None:
+            found = frozenset(self.values(key))
+            if len(line) <= _OPTIONS_TEXT:
+                if len(_options) >= _OPTIONS:
+                    _options.clear()
+                _options[line] = found
+        return found
 
     def names(self) -> list[str]:
         """The names there are, each once, in order, in their usual spelling."""

@@ -55,6 +55,11 @@ class NonInviteServerTransaction(ServerTransaction):
         """Nothing is said before the answer, unless that is slow (RFC 4320 §4.1)."""
         self._timer = self.table.wheel.start(self.timers.trying, self, _TRYING)
 
+    def go_on_waiting(self) -> None:
+        """The call that began it is over. Has it no answer yet, it takes its time."""
+        if self.state is TRYING and self._timer is None:
+            self.start()
+
     def fired(self, which: int) -> None:
         """A timer of this transaction has fired."""
         if which == _OVER:

@@ -41,6 +41,9 @@ class ServerTransaction(Timed):
     def start(self) -> None:
         """Say what is to be said at once."""
 
+    def go_on_waiting(self) -> None:
+        """The call that began it is over. Has it no answer yet, it takes its time."""
+
     def received(self) -> None:
         """The request came again."""
 

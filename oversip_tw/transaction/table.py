@@ -113,10 +113,17 @@ class Transactions:
         return absorbed
 
     def serve(
-        self, request: Request, flow: Flow, client_flow: bool, user: ServerUser, quiet: bool = False
+        self,
+        request: Request,
+        flow: Flow,
+        client_flow: bool,
+        user: ServerUser,
+        quiet: bool = False,
+        in_this_call: bool = False,
     ) -> ServerTransaction:
         """Begin to answer ``request``, which `absorb` did not know; an INVITE is answered 100, at once or (``quiet``)
-        when it is not refused soon.
+        when it is not refused soon. ``in_this_call``: the answer may come before whoever calls goes on to other things,
+        and has to call `ServerTransaction.go_on_waiting` then: a timer that nobody needs is not set.
 
         Raises SIPError (503) at the limit; requests within a dialog pass up to twice that (K1). Raises ValueError if
         it is being served: after an ``await``, ask `absorb` again.
@@ -137,7 +144,8 @@ class Transactions:
         if client_flow and flow.reliable:
             _put(self._on_flow, flow, transaction)
         transaction.quiet = quiet
-        transaction.start()
+        if not in_this_call or request.method == "INVITE":
+            transaction.start()
         return transaction
 
     def call(
