@@ -150,6 +150,8 @@ class Serving:
             if self._logic is not None and not hooked:
                 self._decide_at_once(work)
                 return
+            if not hooked and self._route_at_once(work, shares):
+                return
             doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
         task = self._core.spawn(self._answering(work, doing), self._core.unexpected)
         if not task.done:
@@ -193,6 +195,19 @@ class Serving:
         flow = arrival.flow if arrival.client else None
         path = request.values("Path") if request.has("Path") else ()
         return self._registrar.begin(request, arrival.user, flow, path)
+
+    def _route_at_once(self, work: Work, shares: int) -> bool:
+        """Where nobody has to be asked. False: somebody has to."""
+        arrival, transaction = work.arrival, work.transaction
+        assert transaction is not None
+        try:
+            groups = self._destinations.find_now(arrival)
+            if groups is None:
+                return False
+            self._core.relay(arrival, transaction, groups, shares, self._destinations.caller_key(arrival))
+        except Exception as error:
+            self._failed(work, error)
+        return True
 
     async def _route_in_turn(self, work: Work, shares: int) -> None:
         async with self._hooking.turn(work.arrival.request.call_id):
