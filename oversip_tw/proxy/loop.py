@@ -30,7 +30,7 @@ def loop_hash(request: Request, uri: Uri) -> str:
             tuple(request.get_all("Proxy-Require")) if demanded else (),
         )
     )
-    return f"{value & 0xFFFFFFFFFFFFFFFF:016x}"
+    return "%016x" % (value & 0xFFFFFFFFFFFFFFFF)
 
 
 def make_branch(random: str, hash_: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from oversip_tw.auth.credentials import strip_credentials
 from oversip_tw.logic import EdgeLogic
@@ -22,6 +22,9 @@ from oversip_tw.server.work import Work
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.server import ServerTransaction
+
+#: where credentials stand, by their `names.key`
+_CREDENTIALS: Final = frozenset(("authorization", "proxy-authorization"))
 
 
 class Serving:
@@ -53,7 +56,7 @@ class Serving:
             return
         if request.method == "REGISTER" and "on_register" not in self._hooked:
             return  # nobody but the registrar sees it
-        if request.has("Authorization") or request.has("Proxy-Authorization"):
+        if request.may_have(_CREDENTIALS):
             strip_credentials(request, self._core.ours.domains)
         if not arrival.trusted:
             drop_identities(request)
@@ -62,7 +65,7 @@ class Serving:
         """Credentials are for the core, which asked for them; a Bearer of the core's is nobody else's business."""
         if not arrival.trusted:
             drop_identities(arrival.request)
-        elif arrival.request.has("Authorization") or arrival.request.has("Proxy-Authorization"):
+        elif arrival.request.may_have(_CREDENTIALS):
             strip_credentials(arrival.request, ())
 
     # -- in a dialog ------------------------------------------------------------------------------------------------
