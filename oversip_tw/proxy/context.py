@@ -13,6 +13,7 @@ from oversip_tw.proxy.endings import ELSEWHERE
 from oversip_tw.proxy.forwarding import drop_identities, keep_privacy
 from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.repeats import Repeats
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip import codes
@@ -145,6 +146,7 @@ class ResponseContext:
 
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
+        successor = self.transaction.user
         first = not self.finished
         self.finished = self.arrival.answered = True
         self.core.calls.answered(self.request, response)
@@ -157,9 +159,18 @@ class ResponseContext:
         branch.end(Outcome(response.status, response))
         if first:
             self._cancel_all(ELSEWHERE)
-        successor = self.transaction.user
         if successor is not self and isinstance(successor, ResponseContext):
             successor.give_up(ELSEWHERE)  # it was sent elsewhere before this one, given up already, picked up
+
+    def repeats(self, branch: Branch) -> Repeats | None:
+        """Who passes on what ``branch`` still says after its 2xx; None: that has to be done here."""
+        if self.watcher is not None or self.core.on_response is not None:
+            return None  # somebody wants to see it
+        arrival = self.arrival
+        if not self.transaction.final_sent or arrival.original is not None or arrival.ours:
+            return None
+        self.transaction.let_go()
+        return Repeats(self.transaction, bool(branch.way.flow_id), not arrival.trusted)
 
     def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
         """A branch has its final answer; when it was the last one, the best of all goes out."""

@@ -16,6 +16,9 @@ SUPPORTED_BY_PROXY = frozenset({"path", "outbound", "gruu"})
 #: an ACK gets no answer, and the others end here
 _NOT_FORWARDED = ("ACK", "CANCEL", "REGISTER")
 
+#: where options are demanded of a proxy, by its `names.key`
+_DEMANDS: Final = frozenset(("proxy-require",))
+
 #: URI schemes we can route or refuse by name
 _ROUTABLE = ("sip", "sips")
 
@@ -32,7 +35,7 @@ def validate(request: Request, ours: Ours) -> None:
         _validate_register(request)
     if request.max_forwards == 0 and request.method not in _NOT_FORWARDED and not is_for_ourselves(request, ours):
         raise SIPError(483)
-    if request.has("Proxy-Require"):
+    if request.may_have(_DEMANDS):
         _demand_options(request)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from oversip_tw.sip import grammar
@@ -217,11 +217,12 @@ def _check_request(request: Request, reading: list[str], layout: Layout, limits:
         raise ParseError("Too Many Contact", 403)
 
 
-def _crowded(reading: list[str], layout: Layout, slots: Sequence[int], limit: int) -> bool:
+def _crowded(reading: list[str], layout: Layout, slots: list[int], limit: int) -> bool:
     """Whether the fields in ``slots`` hold more than ``limit`` values."""
     most = len(slots)
     for slot in slots:
-        most += reading[slot].count(",")
+        if "," in (line := reading[slot]):
+            most += line.count(",")
     if most <= limit:
         return False
     return sum(len(grammar.split_list(reading[slot][layout.values[slot] :])) for slot in slots) > limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -19,10 +19,11 @@ from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import ClientUser, ServerUser
 from oversip_tw.transaction.wheel import TimerWheel
 
-#: of a client's flow: (flow id, branch, sent-by, method); of a hop: (branch, sent-by, method)
-Key = tuple[Hashable, ...]
+#: branch, sent-by, method, and of a client's flow its id. One text and no tuple: it stands as long as its transaction,
+#: and several objects in place of one would have to be fetched when that ends, long after they were last looked at
+Key = str
 #: branch, which is ours and random, and method
-ClientKey = tuple[str, str]
+ClientKey = str
 Transaction = ServerTransaction | ClientTransaction
 P = TypeVar("P")
 X = TypeVar("X", bound=Transaction)
@@ -66,12 +67,12 @@ class Transactions:
         self.refused = 0
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[ClientKey, ClientTransaction] = {}
-        #: whom a lost connection concerns, and whom an unreachable UDP peer
+        #: whom a lost connection concerns, and whom an unreachable UDP peer: what has no final response
         self._on_flow: dict[Flow, set[Transaction]] = {}
         self._to_peer: dict[Address, set[ClientTransaction]] = {}
         # serve() comes right after absorb() as a rule and need not make the key again
         self._keyed: Request | None = None
-        self._key: Key = ()
+        self._key: Key = ""
 
     @property
     def count(self) -> int:
@@ -163,7 +164,7 @@ class Transactions:
         ValueError for a branch that is in use.
         """
         method = request.method
-        key = (request.via.branch or "", method)
+        key = f"{request.via.branch or ''} {method}"
         if client_flow is None:
             client_flow = flow.accepted
         timers = timers or self.timers
@@ -186,7 +187,7 @@ class Transactions:
 
     def answered(self, response: Response) -> bool:
         """Hand ``response`` to its transaction, on whatever flow it came. False: a stray, to be dropped."""
-        transaction = self._clients.get((response.via.branch or "", response.cseq_method))
+        transaction = self._clients.get(f"{response.via.branch or ''} {response.cseq_method}")
         if transaction is None:
             return False
         transaction.answered(response)
@@ -215,14 +216,17 @@ class Transactions:
         if transaction.client_flow and transaction.flow.reliable:
             _drop(self._on_flow, transaction.flow, transaction)
 
+    def finished_client(self, transaction: ClientTransaction) -> None:
+        """For client transactions alone: ``transaction`` has its final response, or waits for none."""
+        flow = transaction.flow
+        if not flow.reliable:
+            _drop(self._to_peer, flow.peer, transaction)
+
     def ended_client(self, transaction: ClientTransaction) -> None:
         """For client transactions alone: forget ``transaction``."""
         del self._clients[transaction.key]
-        flow = transaction.flow
-        if flow.reliable:
-            _drop(self._on_flow, flow, transaction)
-        else:
-            _drop(self._to_peer, flow.peer, transaction)
+        if transaction.flow.reliable:
+            _drop(self._on_flow, transaction.flow, transaction)
 
     def _key_of(self, request: Request, flow: Flow, client_flow: bool) -> Key:
         via = request.via
@@ -230,14 +234,13 @@ class Transactions:
         method = _TO_INVITE.get(method, method)
         if not via.has_magic_cookie:
             # §17.2.3, second half: an element of RFC 2543. The To tag is left out, or an ACK would not match.
-            return (
-                flow.id if client_flow else b"", request.uri.text, request.from_tag, request.call_id, request.cseq,
-                via.text, method,
-            )  # fmt: skip
+            # No line holds a line end, and no URI a blank, which the other kind of key has before the first line end.
+            parts = (request.uri.text, request.from_tag or "", request.call_id, request.cseq, via.text, method)
+            return "\n".join(map(str, (*parts, flow.id.hex() if client_flow else "")))
         if client_flow:
             # Browsers make branches of seven digits at most: the flow tells them apart.
-            return (flow.id, via.branch, via.sent_by, method)
-        return (via.branch, via.sent_by, method)
+            return f"{via.branch} {via.sent_by} {method} {flow.id.hex()}"
+        return f"{via.branch} {via.sent_by} {method}"
 
     def _cancel(self, transaction: InviteServerTransaction, request: Request, flow: Flow) -> bool:
         if not (transaction.client_flow or _same_peer(transaction, request, flow)):
@@ -264,14 +267,9 @@ def _drop(index: dict[P, set[X]], place: P, transaction: X) -> None:
 
 def _same_peer(transaction: InviteServerTransaction, cancel: Request, flow: Flow) -> bool:
     """A CANCEL counts from the peer of the INVITE; from another port of it only if the call is named rightly (A17)."""
-    invite = transaction.request
     if flow.peer == transaction.flow.peer:
         return True
-    return (
-        flow.peer[0] == transaction.flow.peer[0]
-        and cancel.call_id == invite.call_id
-        and cancel.from_tag == invite.from_tag
-    )
+    return flow.peer[0] == transaction.flow.peer[0] and transaction.is_named_by(cancel)
 
 
 def _tag(cancel: Request) -> str:
