@@ -17,6 +17,7 @@ from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
 from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.user_rules import UserRules
 from oversip_tw.config.values import (
     Choice,
     ClassName,
@@ -181,6 +182,7 @@ class Config:
     auth: Auth = field(factory=Auth)
     trusted: tuple[Trusted, ...] = ()
     route: tuple[Route, ...] = ()
+    user_rules: tuple[UserRules, ...] = ()
     profile: tuple[Profile, ...] = ()
     limits: Limits = field(factory=Limits)
     timers: Timers = field(factory=Timers)

@@ -27,6 +27,7 @@ from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
+from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
@@ -95,6 +96,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb. ``hooks`` stand for those
     that the configuration names.
     """
+    wrong = rule_mistakes(config)
+    if wrong:
+        raise StartUpError(str(wrong[0]))
     hooks = _hooks(config, hooks)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
@@ -138,6 +142,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
+    element.core.rules.configure(*configured(config))
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
@@ -197,8 +202,9 @@ def _element_settings(
 
 
 def mistakes(config: Config) -> list[Mistake]:
-    """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = certificate_mistakes(config)
+    """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
+    hooks that cannot be loaded."""
+    found = certificate_mistakes(config) + rule_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
