@@ -18,6 +18,7 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
@@ -96,9 +97,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb. ``hooks`` stand for those
     that the configuration names.
     """
-    wrong = rule_mistakes(config)
-    if wrong:
-        raise StartUpError(str(wrong[0]))
+    rules = _rules(config)
     hooks = _hooks(config, hooks)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
@@ -142,7 +141,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    element.core.rules.configure(*configured(config))
+    element.core.rules.configure(*rules)
+    if store is not None:
+        store.rules.follow(element.core.rules.store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
@@ -217,6 +218,13 @@ def _client_tls(config: Config) -> dict[str, ClientTls]:
         return client_tls(config)
     except CertificateError as error:
         raise StartUpError(str(error)) from None
+
+
+def _rules(config: Config) -> tuple[Mapping[str, Rules], Mapping[str, Rules]]:
+    wrong = rule_mistakes(config)
+    if wrong:
+        raise StartUpError(str(wrong[0]))
+    return configured(config)
 
 
 def _hooks(config: Config, given: Hooks | None = None) -> Hooks:
