@@ -7,14 +7,12 @@ from dataclasses import replace
 from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.users import database, split
 from oversip_tw.config import Config
-from oversip_tw.proxy.user_rules import NONE, Rules, UserRules, target_uri
+from oversip_tw.proxy.user_rules import MOST_RING_TIMEOUT, NONE, Rules, UserRules, target_uri
+from oversip_tw.service.settings import routing
 from oversip_tw.service.user_rules import configured, wrong_target
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import is_name
 from oversip_tw.store.rules import rules_of, set_rules
-
-#: longest ring_timeout that can be set; seconds
-MOST_SECONDS = 3600.0
 
 
 def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: float | None, reset: bool) -> int:
@@ -43,15 +41,15 @@ def _checked(settings: Config, target: str, domain: str, aor: str) -> str:
         uri = target_uri(target, domain)
     except ValueError as error:
         raise Failure(str(error)) from None
-    wrong = wrong_target(settings, uri, aor) if uri else ""
+    wrong = wrong_target(routing(settings), settings.aliases, uri, aor) if uri else ""
     if wrong:
         raise Failure(f"{target}: {wrong}")
     return uri
 
 
 def _seconds(seconds: float) -> float:
-    if not 0 < seconds <= MOST_SECONDS:
-        raise Failure(f"a ring timeout is more than 0 and at most {MOST_SECONDS:g} seconds")
+    if not 0 < seconds <= MOST_RING_TIMEOUT:
+        raise Failure(f"a ring timeout is more than 0 and at most {MOST_RING_TIMEOUT:g} seconds")
     return seconds
 
 

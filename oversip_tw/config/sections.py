@@ -12,6 +12,7 @@ from typing import Annotated
 from attrs import field, frozen
 
 from oversip_tw.config.about import about
+from oversip_tw.config.admin import Admin
 from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
@@ -25,7 +26,6 @@ from oversip_tw.config.values import (
     Domain,
     IPAddress,
     NewFile,
-    Port,
     Seconds,
     Span,
     WholeSeconds,
@@ -130,16 +130,6 @@ class Dns:
         default=(), metadata=about("Name servers. Default: those of /etc/resolv.conf.", ["192.0.2.53"])
     )
     hosts: bool = field(default=True, metadata=about("Read /etc/hosts first."))
-
-
-@frozen
-class Admin:
-    """A port for those who run the server: `/health` and `/metrics` (Prometheus). Nobody is asked for a password."""
-
-    address: IPAddress = field(default="127.0.0.1", metadata=about("The address to bind; keep it away from strangers."))
-    port: Port | None = field(
-        default=None, metadata=about("The port; 0 takes a free one. Default: no such port.", 9090)
-    )
 
 
 @frozen

@@ -24,6 +24,7 @@ from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
+from oversip_tw.service.admin_token import token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
@@ -204,8 +205,8 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
-    hooks that cannot be loaded."""
-    found = certificate_mistakes(config) + rule_mistakes(config)
+    no token, hooks that cannot be loaded."""
+    found = certificate_mistakes(config) + rule_mistakes(config) + token_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from oversip_tw.config import Config, Mistake
 from oversip_tw.config.user_rules import UserRules
+from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.user_rules import Rules, target_uri
+from oversip_tw.service import settings
 from oversip_tw.sip.uri import Uri
 
 #: the name that stands for all users of a domain
@@ -38,6 +40,7 @@ def rule_mistakes(config: Config) -> list[Mistake]:
         return [Mistake("user_rules", "this is an edge: the calls of its users are forwarded by its core")]
     found: list[Mistake] = []
     seen: set[str] = set()
+    routing = settings.routing(config)
     for number, each in enumerate(config.user_rules, 1):
         path = f"user_rules[{number}]"
         uri = _uri_of(config, each)
@@ -50,19 +53,19 @@ def rule_mistakes(config: Config) -> list[Mistake]:
         seen.add(uri.aor)
         for name in ("forward_busy", "forward_no_answer", "forward_unregistered"):
             target = getattr(each, name)
-            wrong = target and wrong_target(config, target_uri(target, domain), uri.aor)
+            wrong = target and wrong_target(routing, config.aliases, target_uri(target, domain), uri.aor)
             if wrong:
                 found.append(Mistake(f"{path}.{name}", wrong))
     return found
 
 
-def wrong_target(config: Config, target: str, aor: str) -> str:
+def wrong_target(known: proxy.Settings, aliases: Collection[str], target: str, aor: str) -> str:
     """Why calls for ``aor`` cannot go to ``target``, as `target_uri` made it; "": they can."""
     uri = Uri.parse(target)
     if uri.aor == aor:
         return "leads back to the same user"
-    known = {*config.domains, *config.aliases, *(domain for route in config.route for domain in route.domains)}
-    if uri.host in known or "*" in known or config.auth.outbound == "open":
+    reached = {*known.domains, *aliases, *(domain for hop in known.next_hops for domain in hop.domains)}
+    if uri.host in reached or "*" in reached or known.outbound == "open":
         return ""
     return f'{uri.host} is a foreign domain: it needs a [[route]], or auth.outbound = "open"'
 
