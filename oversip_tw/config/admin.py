@@ -39,10 +39,10 @@ class Admin:
     )
     token: Token | None = field(
         default=None,
-        metadata=about("The bearer token that has to be shown. Better in a file of its own.", "T9mS2xWn4Qe7LbVc0dRk"),
+        metadata=about("The bearer token that has to be shown. Better kept in a file.", "T9mS2xWn4Qe7LbVc0dRk"),
     )
     token_file: ReadableFile | None = field(
-        default=None, metadata=about("A file whose first line is the token.", "admin.token")
+        default=None, metadata=about("A file of tokens, one a line; each of them is good.", "admin.tokens")
     )
     hosts: tuple[Domain, ...] = field(
         default=(),
@@ -54,8 +54,6 @@ class Admin:
     )
 
     def __attrs_post_init__(self) -> None:
-        tokens = [each for each in (self.token, self.token_file) if each is not None]
-        if len(tokens) > 1:
-            raise Wrong("takes token or token_file, not both")
-        if self.port is not None and not tokens and not ip_address(self.address).is_loopback:
+        free = self.token is None and self.token_file is None
+        if self.port is not None and free and not ip_address(self.address).is_loopback:
             raise Wrong(f"{self.address} is not loopback: it needs token or token_file")

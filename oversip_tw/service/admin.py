@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from oversip_tw.promise import spawn
-from oversip_tw.service.admin_token import NoToken, token_of
+from oversip_tw.service.admin_token import NoToken, tokens_of
 from oversip_tw.service.api import SCHEMAS, TABLE, Context
 from oversip_tw.service.build import Parts, StartUpError
 from oversip_tw.web import Health, LimitedSite, Metrics, Reading
@@ -21,17 +21,17 @@ def open_admin(parts: Parts, reactor: Any) -> Any:
     if wanted.port is None:
         return None
     try:
-        token = token_of(parts.config)
+        tokens = tokens_of(parts.config)
     except NoToken as error:
         raise StartUpError(str(error)) from None
-    site = LimitedSite(_api(parts, reactor, token), reactor)
+    site = LimitedSite(_api(parts, reactor, tokens), reactor)
     try:
         return reactor.listenTCP(wanted.port, site, interface=wanted.address)
     except CannotListenError as error:
         raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
 
 
-def _api(parts: Parts, reactor: Any, token: str) -> Api:
+def _api(parts: Parts, reactor: Any, tokens: tuple[str, ...]) -> Api:
     core, admin = parts.element.core, parts.config.admin
 
     def works() -> dict[str, bool]:
@@ -47,7 +47,7 @@ def _api(parts: Parts, reactor: Any, token: str) -> Api:
         SCHEMAS,
         {"/health": Health(works), "/metrics": Metrics(readings(parts))},
         Context(parts),
-        Guard(token, (admin.address, *admin.hosts)),
+        Guard(tokens, (admin.address, *admin.hosts)),
         reactor,
         spawn,
         core.unexpected,

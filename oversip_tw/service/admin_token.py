@@ -1,4 +1,4 @@
-"""The bearer token of the admin port, from the configuration or from a file."""
+"""The bearer tokens of the admin port, from the configuration and from a file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ class NoToken(Exception):
     """The file holds none; the text says so."""
 
 
-def token_of(config: Config) -> str:
-    """What has to be shown; "": nothing. Raises NoToken."""
+def tokens_of(config: Config) -> tuple[str, ...]:
+    """One of these has to be shown; none: nothing has to. Raises NoToken."""
     admin = config.admin
+    given = (admin.token,) if admin.token is not None else ()
     if admin.token_file is None:
-        return admin.token or ""
+        return given
     try:
-        line = Path(admin.token_file).read_text("ascii", "replace").partition("\n")[0].strip()
+        lines = Path(admin.token_file).read_text("ascii", "replace").split()
     except OSError as error:
         raise NoToken(f"cannot read {admin.token_file}: {error.strerror}") from None
-    if bearer(line) is None:
-        raise NoToken(f"the first line of {admin.token_file} must be at least {LEAST_TOKEN} letters, digits or -._~+/")
-    return line
+    if not lines or None in map(bearer, lines):
+        raise NoToken(f"each line of {admin.token_file} must be at least {LEAST_TOKEN} letters, digits or -._~+/")
+    return (*given, *lines)
 
 
 def token_mistakes(config: Config) -> list[Mistake]:
     """A file that holds no token."""
     try:
-        token_of(config)
+        tokens_of(config)
     except NoToken as error:
         return [Mistake("admin.token_file", str(error))]
     return []

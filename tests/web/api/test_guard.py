@@ -8,6 +8,7 @@ from twisted.web.test.requesthelper import DummyRequest
 from oversip_tw.web.api import Guard, Problem
 
 TOKEN = "T9mS2xWn4Qe7LbVc0dRk"
+OTHER = "another-token-for-rotation"
 
 
 def status(guard: Guard, open: bool = False, **headers: str) -> int:
@@ -57,7 +58,8 @@ class WithToken(SynchronousTestCase):
 
     def test_token(self) -> None:
         """It has to be shown whole, in the one scheme."""
-        guard = Guard(TOKEN)
+        guard = Guard((OTHER, TOKEN))
+        self.assertEqual(0, status(guard, Authorization=f"Bearer {OTHER}"))
         self.assertEqual(0, status(guard, Host="sip.example", Authorization=f"Bearer {TOKEN}"))
         self.assertEqual(0, status(guard, Authorization=f"bearer  {TOKEN}"))
         for shown in (
@@ -69,12 +71,12 @@ class WithToken(SynchronousTestCase):
 
     def test_open(self) -> None:
         """What is open to all asks for none, and pages have no business there either."""
-        self.assertEqual(0, status(Guard(TOKEN), open=True))
-        self.assertEqual(403, status(Guard(TOKEN), open=True, Origin="http://evil.example"))
-        self.assertEqual(403, status(Guard(TOKEN), Authorization=f"Bearer {TOKEN}", Origin="http://evil.example"))
+        self.assertEqual(0, status(Guard([TOKEN]), open=True))
+        self.assertEqual(403, status(Guard([TOKEN]), open=True, Origin="http://evil.example"))
+        self.assertEqual(403, status(Guard([TOKEN]), Authorization=f"Bearer {TOKEN}", Origin="http://evil.example"))
 
     def test_how_to_log_in(self) -> None:
         """The refusal names the scheme (RFC 6750 §3)."""
         with self.assertRaises(Problem) as refused:
-            Guard(TOKEN).admit(DummyRequest([b""]))
+            Guard([TOKEN]).admit(DummyRequest([b""]))
         self.assertEqual({"WWW-Authenticate": 'Bearer realm="oversip"'}, refused.exception.headers)

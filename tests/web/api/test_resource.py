@@ -154,7 +154,7 @@ class RoutingTest(ApiCase):
 
     def test_guard(self) -> None:
         """Nobody without a token learns what there is; what is open is open."""
-        self.api = self.make(Guard("T9mS2xWn4Qe7LbVc0dRk"))
+        self.api = self.make(Guard(["T9mS2xWn4Qe7LbVc0dRk"]))
         for path in ("/things/a", "/nothing", "/plain"):
             self.assertEqual(401, self.ask("GET", path).status)
         self.send("GET", "/open")
