@@ -7,11 +7,11 @@ from dataclasses import replace
 from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.users import database, split
 from oversip_tw.config import Config
-from oversip_tw.proxy.user_rules import MOST_RING_TIMEOUT, NONE, Rules, UserRules, target_uri
+from oversip_tw.proxy.user_rules import LEAST_RING_TIMEOUT, MOST_RING_TIMEOUT, NONE, Rules, UserRules, target_uri
 from oversip_tw.service.settings import routing
 from oversip_tw.service.user_rules import configured, wrong_target
 from oversip_tw.sip.accounts import aor_of
-from oversip_tw.store.passwords import is_name
+from oversip_tw.store.passwords import is_name, is_user
 from oversip_tw.store.rules import rules_of, set_rules
 
 
@@ -28,6 +28,8 @@ def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: 
     if ring_timeout is not None:
         given["ring_timeout"] = _seconds(ring_timeout)
     with database(settings) as opened:
+        if not is_user(opened, name, domain):
+            raise Failure(f"there is no {name}@{domain} (all users: oversip user list)")
         rules = rules_of(opened, aor)
         if reset or given:
             rules = replace(NONE if reset else rules, **given)  # type: ignore[arg-type]  # names and types are checked
@@ -48,8 +50,8 @@ def _checked(settings: Config, target: str, domain: str, aor: str) -> str:
 
 
 def _seconds(seconds: float) -> float:
-    if not 0 < seconds <= MOST_RING_TIMEOUT:
-        raise Failure(f"a ring timeout is more than 0 and at most {MOST_RING_TIMEOUT:g} seconds")
+    if not LEAST_RING_TIMEOUT <= seconds <= MOST_RING_TIMEOUT:
+        raise Failure(f"a ring timeout is {LEAST_RING_TIMEOUT} to {MOST_RING_TIMEOUT} seconds")
     return seconds
 
 

@@ -13,7 +13,8 @@ from oversip_tw.sip.uri import Uri
 
 #: seconds that phones ring when there is somewhere to go afterwards and nobody has said how long
 RING_TIMEOUT: Final = 25.0
-#: the longest that can be set while the server runs; seconds
+#: what can be set while the server runs; seconds
+LEAST_RING_TIMEOUT: Final = 1
 MOST_RING_TIMEOUT: Final = 3600
 #: longest text of a target
 MOST_TARGET: Final = 512

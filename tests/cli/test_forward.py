@@ -14,6 +14,7 @@ class Forward(unittest.SynchronousTestCase):
 
     def setUp(self) -> None:
         self.terminal = Terminal(self.mktemp())
+        self.terminal.user("add", "bob", "--password-stdin", stdin="x\n")
 
     def test_set_show_reset(self) -> None:
         """Each option sets one rule and leaves the others; --reset forgets all."""
@@ -32,9 +33,9 @@ class Forward(unittest.SynchronousTestCase):
 
     def test_removed_user(self) -> None:
         """Nobody's calls go on by the rules of a user who was removed."""
-        self.terminal.user("add", "bob", "--password-stdin", stdin="x\n")
         self.terminal.user("forward", "bob", "--busy", "alice")
         self.terminal.user("remove", "bob")
+        self.terminal.user("add", "bob", "--password-stdin", stdin="x\n")
         self.terminal.user("forward", "bob")
         self.assertEqual(NOTHING, self.terminal.out)
 
@@ -50,8 +51,9 @@ class Forward(unittest.SynchronousTestCase):
             (("bob", "--busy", "bob"), "leads back to the same user"),
             (("bob", "--busy", "x@far.example"), "far.example is a foreign domain"),
             (("bob", "--busy", "tel:+1555"), "neither a user nor a SIP URI"),
-            (("bob", "--ring-timeout", "0"), "a ring timeout is more than 0"),
-            (("bob", "--ring-timeout", "nan"), "a ring timeout is more than 0"),
+            (("bob", "--ring-timeout", "0"), "a ring timeout is 1 to 3600 seconds"),
+            (("bob", "--ring-timeout", "nan"), "a ring timeout is 1 to 3600 seconds"),
+            (("nobody", "--busy", "alice"), "there is no nobody@example.org"),
             (("b:b", "--busy", "alice"), "no name of a user"),
             (("bob@far.example", "--busy", "alice"), "far.example is not one of our domains"),
         ):

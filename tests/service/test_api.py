@@ -192,6 +192,7 @@ class MemoryTest(UsersTest):
     @awaited
     async def test_rules(self) -> None:
         """They live as long as the server."""
+        await self.ask("POST", "/api/users", {"user": "bob", "password": "x"})
         self.assertEqual(200, await self.status("PUT", "/api/users/bob/rules", {"forward_busy": "carol"}))
         self.assertEqual(CAROL, self.parts.element.core.rules.of(BOB).forward_busy)
 
@@ -203,6 +204,9 @@ class RulesTest(ApiCase):
     async def test_rules(self) -> None:
         """Set as a whole, seen beside what holds, forgotten with DELETE and with the user."""
         rules = self.parts.element.core.rules
+        self.assertEqual(404, await self.status("GET", "/api/users/bob/rules"))
+        self.assertEqual(404, await self.status("PUT", "/api/users/bob/rules", {}))
+        await self.ask("POST", "/api/users", {"user": "bob", "password": "x"})
         nothing = {"forward_busy": None, "forward_no_answer": None, "forward_unregistered": None, "ring_timeout": None}
         configured = {**nothing, "forward_no_answer": CAROL, "ring_timeout": 25}
         found = (await self.ask("GET", "/api/users/bob/rules")).json
@@ -216,7 +220,6 @@ class RulesTest(ApiCase):
         self.assertEqual({**nowhere, "effective": nowhere}, answer.json)
         self.assertEqual(204, await self.status("DELETE", "/api/users/bob/rules"))
         self.assertEqual(CAROL, rules.of(BOB).forward_no_answer)
-        await self.ask("POST", "/api/users", {"user": "bob", "password": "x"})
         await self.ask("PUT", "/api/users/bob/rules", {"forward_busy": "carol"})
         self.assertEqual(204, await self.status("DELETE", "/api/users/bob"))
         self.assertIsNone(rules.of(BOB).forward_busy)
@@ -224,6 +227,7 @@ class RulesTest(ApiCase):
     @awaited
     async def test_refusals(self) -> None:
         """422 with the place of each mistake, and nothing changes."""
+        await self.ask("POST", "/api/users", {"user": "bob", "password": "x"})
         for body, where in (
             ({"forward_busy": "bob"}, "/forward_busy"),
             ({"forward_busy": "tel:+1555", "forward_unregistered": "carol"}, "/forward_busy"),
@@ -271,13 +275,13 @@ class BindingsTest(ApiCase):
         self.bind("bob", alone, key=b"1")
         self.bind("bob", shared, key=b"2")
         self.bind("carol", shared)
-        answer = await self.ask("DELETE", "/api/users/bob/bindings?reason=bye")
+        answer = await self.ask("POST", "/api/users/bob/kick?reason=bye")
         self.assertEqual((200, {"removed": 2, "closed": 1}), (answer.status, answer.json))
         self.assertEqual([], location.bindings_now(BOB))
         self.assertEqual(1, len(location.bindings_now(CAROL)))
         self.assertIsNone(self.parts.flows.find(alone))
         self.assertIsNotNone(self.parts.flows.find(shared))
-        self.assertEqual({"removed": 0, "closed": 0}, (await self.ask("DELETE", "/api/users/bob/bindings")).json)
+        self.assertEqual({"removed": 0, "closed": 0}, (await self.ask("POST", "/api/users/bob/kick")).json)
 
     @awaited
     async def test_newer_binding_stays(self) -> None:
@@ -315,7 +319,7 @@ class EdgeTest(ApiCase):
     @awaited
     async def test_no_users(self) -> None:
         """409: they are the core's. Bindings and connections are there."""
-        for method, path in (("GET", ""), ("DELETE", "/bindings"), ("GET", "/rules")):
+        for method, path in (("GET", ""), ("POST", "/kick"), ("GET", "/rules")):
             self.assertEqual(409, await self.status(method, f"/api/users/bob{path}"))
         self.assertEqual(409, await self.status("POST", "/api/users", {"user": "bob", "password": "x"}))
         self.assertEqual({"bindings": [], "next": None}, (await self.ask("GET", "/api/bindings")).json)

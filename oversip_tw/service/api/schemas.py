@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oversip_tw.proxy.user_rules import MOST_RING_TIMEOUT, MOST_TARGET
+from oversip_tw.proxy.user_rules import LEAST_RING_TIMEOUT, MOST_RING_TIMEOUT, MOST_TARGET
 
 #: members of a page at most
 MOST_PAGE = 1000
@@ -41,7 +41,7 @@ _TARGET = {
 }
 _SECONDS = {
     "type": ["number", "null"],
-    "exclusiveMinimum": 0,
+    "minimum": LEAST_RING_TIMEOUT,
     "maximum": MOST_RING_TIMEOUT,
     "description": "Seconds that the phones ring.",
 }
@@ -51,6 +51,7 @@ _RULES = {
     "forward_unregistered": _TARGET,
     "ring_timeout": _SECONDS,
 }
+_SHOWN = {name: {"type": each["type"], "description": each["description"]} for name, each in _RULES.items()}
 _NEXT = {"type": ["string", "null"], "description": "`after` of the next page; null: this is the last."}
 
 
@@ -69,7 +70,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "User": _object({"user": _TEXT, "aor": _TEXT, "bindings": _COUNT}),
     "Users": _page("users", "UserName"),
     "UserName": _object({"user": _TEXT}),
-    "Rules": _object({**_RULES, "effective": _object(_RULES, description="With what the configuration says.")}),
+    "Rules": _object({**_SHOWN, "effective": _object(_SHOWN, description="With what the configuration says.")}),
     "Binding": _object(
         {
             "aor": _TEXT,

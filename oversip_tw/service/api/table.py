@@ -87,7 +87,7 @@ TABLE = (
         answer="Bindings", problems=_NO_USER, group="bindings",
     ),
     Operation(
-        "DELETE", "/api/users/{user}/bindings", "kickUser",
+        "POST", "/api/users/{user}/kick", "kickUser",
         "End all bindings of a user, and close the connections that are for nobody else. Its phones may come back.",
         told(bindings.kick_user), (_USER, _REASON),
         answer="Kicked", problems=_NO_NAME, group="bindings",
@@ -95,17 +95,17 @@ TABLE = (
     Operation(
         "GET", "/api/users/{user}/rules", "getRules", "Where calls go that no phone of a user took.",
         told(users.get_rules), (_USER,),
-        answer="Rules", problems=_NO_NAME, group="rules",
+        answer="Rules", problems=_NO_USER, group="rules",
     ),
     Operation(
         "PUT", "/api/users/{user}/rules", "setRules",
         "Set all of them: what is left out, or null, is what the configuration says; an empty target is nowhere.",
         told(users.put_rules), (_USER,),
-        body="NewRules", answer="Rules", problems=_NO_NAME, group="rules",
+        body="NewRules", answer="Rules", problems=_NO_USER, group="rules",
     ),
     Operation(
         "DELETE", "/api/users/{user}/rules", "forgetRules", "Back to what the configuration says.",
-        told(users.forget_rules), (_USER,), status=204, problems=_NO_NAME, group="rules",
+        told(users.forget_rules), (_USER,), status=204, problems=_NO_USER, group="rules",
     ),
     Operation(
         "GET", "/api/bindings", "listBindings",

@@ -47,11 +47,11 @@ async def remove_user(context: Context, call: Call) -> Reply:
 
 
 async def get_rules(context: Context, call: Call) -> Reply:
-    return Reply(200, _rules(context, context.named(call.parameters["user"]).aor))
+    return Reply(200, _rules(context, (await existing(context, call)).aor))
 
 
 async def put_rules(context: Context, call: Call) -> Reply:
-    named = context.named(call.parameters["user"])
+    named = await existing(context, call)
     wrong: list[tuple[str, str]] = []
     targets: dict[str, str | None] = {}
     for name in TARGETS:
@@ -66,7 +66,7 @@ async def put_rules(context: Context, call: Call) -> Reply:
 
 
 async def forget_rules(context: Context, call: Call) -> Reply:
-    await context.forget_rules(context.named(call.parameters["user"]).aor)
+    await context.forget_rules((await existing(context, call)).aor)
     return Reply(204)
 
 

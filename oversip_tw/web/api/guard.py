@@ -23,8 +23,11 @@ class Guard:
     """Lets requests in, or raises Problem."""
 
     def __init__(self, tokens: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
-        """``tokens``: one of them has to be shown; none: nothing has to. ``hosts``: how the port may be called then, beside loopback's
-        names: a page whose name was made to lead here (DNS rebinding) calls it by that."""
+        """``tokens``: one of them has to be shown; none: nothing has to.
+
+        ``hosts``: how the port may be called then, beside loopback's names: a page whose name was made to lead here
+        (DNS rebinding) calls it by that.
+        """
         self._tokens = [token.encode() for token in tokens]
         self._hosts = {host.lower() for host in hosts}
 
@@ -40,8 +43,7 @@ class Guard:
 
     def _shows_token(self, header: bytes | None) -> bool:
         shown = _BEARER.fullmatch(header or b"")
-        # all of them, whichever is right: how long it takes tells nothing
-        return any([hmac.compare_digest(shown[1] if shown else b"", token) for token in self._tokens])
+        return any(hmac.compare_digest(shown[1] if shown else b"", token) for token in self._tokens)
 
     def _check_host(self, header: bytes | None) -> None:
         if header is None:

@@ -57,8 +57,6 @@ def _wrong_text(value: str, schema: Schema) -> Iterator[str]:
 def _wrong_number(value: float, schema: Schema) -> Iterator[str]:
     if value < schema.get("minimum", value):
         yield f"must be at least {schema['minimum']}"
-    elif "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
-        yield f"must be more than {schema['exclusiveMinimum']}"
     elif value > schema.get("maximum", value):
         yield f"must be at most {schema['maximum']}"
 
