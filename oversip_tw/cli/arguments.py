@@ -71,6 +71,17 @@ def parser() -> argparse.ArgumentParser:
     bindings.add_argument("user", nargs="?", metavar="NAME@DOMAIN", help="of this user alone")
     bindings.set_defaults(command=_bindings)
 
+    kick = commands.add_parser(
+        "kick",
+        parents=[common],
+        help="end what a user has registered",
+        description="End all bindings of a user and close the connections that are for nobody else, in the server that "
+        "runs: it is asked by its admin port. Phones may come back; change the password first to keep them out.",
+    )
+    kick.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+    kick.add_argument("--reason", metavar="TEXT", help="what a WebSocket is told as it is closed")
+    kick.set_defaults(command=_kick)
+
     _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
     return top
 
@@ -183,6 +194,12 @@ def _bindings(options: argparse.Namespace) -> int:
     from oversip_tw.cli.bindings import bindings
 
     return bindings(read(options), options.user)
+
+
+def _kick(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.kick import kick
+
+    return kick(read(options), options.user, options.reason)
 
 
 def _import(options: argparse.Namespace) -> int:
