@@ -205,6 +205,8 @@ class Serving:
         arrival, transaction = work.arrival, work.transaction
         assert transaction is not None
         try:
+            if user_with_rules(self._core, arrival):
+                return False
             groups = self._destinations.find_now(arrival)
             if groups is None:
                 return False
