@@ -11,6 +11,8 @@ from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.destinations import Destinations, Groups
+from oversip_tw.proxy.early_dialogs import EarlyDialogs
+from oversip_tw.proxy.endings import RANG_TOO_LONG
 from oversip_tw.proxy.history import History
 from oversip_tw.proxy.user_rules import NONE, Rules
 from oversip_tw.proxy.watcher import GoOn
@@ -68,7 +70,10 @@ def _user_of(core: Core, uri: Uri) -> str:
 class Retargeting(Timed):
     """A `Watcher` of the whole call: all phones of a user, all groups, count as one try."""
 
-    __slots__ = ("_aor", "_arrival", "_core", "_find", "_history", "_moving", "_rang", "_rules", "_seen", "_timer")
+    __slots__ = (
+        "_aor", "_arrival", "_core", "_early", "_ending", "_find", "_history", "_moving", "_rang", "_rules", "_seen",
+        "_timer",
+    )  # fmt: skip
 
     def __init__(self, core: Core, arrival: Arrival, aor: str, find: Find) -> None:
         """``aor``: as of `user_with_rules`."""
@@ -82,6 +87,9 @@ class Retargeting(Timed):
         #: None: it is still with whom it was meant for
         self._history: History | None = None
         self._timer: Timer | None = None
+        self._early = EarlyDialogs()
+        #: how it ended where it goes on from; None: it begins
+        self._ending: Outcome | None = None
         self._rang = False
         #: it is on its way to somewhere else: what else comes of the former place counts no more
         self._moving = False
@@ -165,6 +173,9 @@ class Retargeting(Timed):
         if self._rules.patience:
             self._timer = core.wheel.start(self._rules.patience, self, 0)
         self._moving = False
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            self._early.end(core, arrival, ending)
         core.relay(arrival, transaction, groups, arrival.breadth, Destinations(core).caller_key(arrival), self)
 
     def _say(self, why: str) -> None:
@@ -185,6 +196,7 @@ class Retargeting(Timed):
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """It rings."""
         self._rang = True
+        self._early.begun(self._arrival.request, response)
         go_on()
 
     def success(self, response: Response, go_on: GoOn) -> None:
@@ -203,6 +215,7 @@ class Retargeting(Timed):
             go_on()
             return
         self._moving = True
+        self._ending = outcome
         self._core.spawn(self._go_elsewhere(target, why, go_on), partial(self._broke, go_on))
 
     def rang_too_long(self) -> None:
@@ -241,6 +254,7 @@ class Retargeting(Timed):
         if self._moving or self._arrival.over or self._arrival.answered:
             return
         self._rang = self._moving = True
+        self._ending = RANG_TOO_LONG
         target = self._rules.forward_no_answer or ""
         self._core.spawn(
             self._go_elsewhere(target, NO_ANSWER, self._nobody_answers), partial(self._broke, self._nobody_answers)

@@ -396,6 +396,32 @@ class HistoryTests(RulesCase):
         self.trunk.answer(arrived, 200)
 
 
+class EarlyDialogTests(RulesCase):
+    """199 (RFC 6228)."""
+
+    def test_199(self) -> None:
+        """Who understands it hears that the early dialog with the first phone is over; others hear nothing of it."""
+        self.rule(forward_busy=CAROL, forward_no_answer=CAROL, ring_timeout=5.0)
+        bob, carol = self.world.registered("bob"), self.world.registered("carol")
+        for supported, told in (("199", [199]), ("", [])):
+            for status, cause in ((486, "486"), (0, "408")):
+                self.alice.invite(BOB, Supported=supported)
+                [rings] = bob.requests("INVITE")
+                bob.answer(rings, 180)
+                self.alice.take()
+                if not status:
+                    self.world.clock.pump([1] * 6)
+                early = [answer for answer in self.alice.take() if isinstance(answer, Response)]
+                bob.answer(rings, status or 487)
+                early += [answer for answer in self.alice.take() if isinstance(answer, Response)]
+                self.assertEqual(told, [answer.status for answer in early])
+                for answer in early:
+                    self.assertEqual(f"t{bob.number}", answer.to_tag)
+                    self.assertIn(f"cause={cause}", answer.get("Reason") or "")
+                carol.answer(carol.requests("INVITE")[0], 603)
+                bob.take()
+
+
 class RaceTests(RulesCase):
     """CANCEL and answers at any step."""
 
