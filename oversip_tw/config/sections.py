@@ -12,11 +12,13 @@ from typing import Annotated
 from attrs import field, frozen
 
 from oversip_tw.config.about import about
+from oversip_tw.config.admin import Admin
 from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
 from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.user_rules import UserRules
 from oversip_tw.config.values import (
     Choice,
     ClassName,
@@ -24,7 +26,6 @@ from oversip_tw.config.values import (
     Domain,
     IPAddress,
     NewFile,
-    Port,
     Seconds,
     Span,
     WholeSeconds,
@@ -132,16 +133,6 @@ class Dns:
 
 
 @frozen
-class Admin:
-    """A port for those who run the server: `/health` and `/metrics` (Prometheus). Nobody is asked for a password."""
-
-    address: IPAddress = field(default="127.0.0.1", metadata=about("The address to bind; keep it away from strangers."))
-    port: Port | None = field(
-        default=None, metadata=about("The port; 0 takes a free one. Default: no such port.", 9090)
-    )
-
-
-@frozen
 class Logs:
     """What is written to the log (standard error, or twistd's log)."""
 
@@ -181,6 +172,7 @@ class Config:
     auth: Auth = field(factory=Auth)
     trusted: tuple[Trusted, ...] = ()
     route: tuple[Route, ...] = ()
+    user_rules: tuple[UserRules, ...] = ()
     profile: tuple[Profile, ...] = ()
     limits: Limits = field(factory=Limits)
     timers: Timers = field(factory=Timers)

@@ -18,15 +18,18 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
+from oversip_tw.service.admin_token import token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
+from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
@@ -95,6 +98,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb. ``hooks`` stand for those
     that the configuration names.
     """
+    rules = _rules(config)
     hooks = _hooks(config, hooks)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
@@ -138,6 +142,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
+    element.core.rules.configure(*rules)
+    if store is not None:
+        store.rules.follow(element.core.rules.store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
@@ -197,8 +204,9 @@ def _element_settings(
 
 
 def mistakes(config: Config) -> list[Mistake]:
-    """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = certificate_mistakes(config)
+    """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
+    no token, hooks that cannot be loaded."""
+    found = certificate_mistakes(config) + rule_mistakes(config) + token_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
@@ -211,6 +219,13 @@ def _client_tls(config: Config) -> dict[str, ClientTls]:
         return client_tls(config)
     except CertificateError as error:
         raise StartUpError(str(error)) from None
+
+
+def _rules(config: Config) -> tuple[Mapping[str, Rules], Mapping[str, Rules]]:
+    wrong = rule_mistakes(config)
+    if wrong:
+        raise StartUpError(str(wrong[0]))
+    return configured(config)
 
 
 def _hooks(config: Config, given: Hooks | None = None) -> Hooks:

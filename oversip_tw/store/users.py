@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 
 from oversip_tw.store.passwords import ALGORITHMS
 
@@ -48,6 +49,10 @@ class KnownUsers:
             self._digests.pop((user, domain.lower()), None)
         else:
             self._digests[user, domain.lower()] = digests
+
+    def names(self) -> Collection[tuple[str, str]]:
+        """Name and domain of every user."""
+        return self._digests.keys()
 
     def take(self, rows: list[tuple[str, str, bytes | None, bytes | None, bytes | None, int, int]]) -> None:
         """Take over rows of `changed_since`."""
