@@ -27,12 +27,14 @@ from oversip_tw.config.values import (
     Port,
     Seconds,
     Span,
+    Whole,
     WholeSeconds,
     host_and_port,
     ways_to,
 )
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
+Qop = Annotated[str, Choice(("auth", "auth-int"))]
 
 
 @frozen
@@ -98,6 +100,16 @@ class Auth:
             "The digest algorithms to offer, in this order. Browser phones read only the first and know only MD5."
         ),
     )
+    qop: tuple[Qop, ...] = field(
+        default=("auth",),
+        metadata=about(
+            'What credentials protect: "auth" the request\'s method and URI, "auth-int" its body too. JsSIP takes '
+            '"auth-int" wherever it is offered.'
+        ),
+    )
+    userhash: bool = field(
+        default=False, metadata=about("Let phones hash the user's name in their credentials (RFC 7616 §3.4.4).")
+    )
     inbound: Annotated[str, Choice(("closed", "open"))] = field(
         default="closed",
         metadata=about('Calls of foreign domains to our users: "closed" to all but trusted peers, or "open".'),
@@ -109,6 +121,14 @@ class Auth:
     nonce_life: Seconds = field(
         default=300.0, metadata=about("How long a nonce is good for; phones then take a new one by themselves.")
     )
+    nonce_window: Annotated[int, Whole(1, 65536)] = field(
+        default=1024,
+        metadata=about("How far behind the highest count of a nonce (nc) a request may still arrive, on UDP say."),
+    )
+    nonce_once: bool = field(
+        default=False,
+        metadata=about("A nonce is good for one request; phones take a new one by themselves for the next."),
+    )
     failures: Count = field(
         default=10, metadata=about("Wrong passwords of one user from one address, per `failure_window`.")
     )
@@ -119,6 +139,8 @@ class Auth:
     def __attrs_post_init__(self) -> None:
         if not self.algorithms:
             raise Wrong("algorithms must name at least one")
+        if not self.qop:
+            raise Wrong("qop must name at least one")
 
 
 @frozen

@@ -141,6 +141,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     digest = _authenticator(given, settings, ours, bindings)
     element = Element(
         core=core,
+        authenticator=digest,
         admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms),
         registrar=_registrar(core, settings, given, changes, waits),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.floods import Pings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
@@ -39,13 +40,14 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "pings", "watch",
+        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "authenticator", "core", "counters",
+        "hooking", "logic", "pings", "watch",
     )  # fmt: skip
 
     def __init__(
         self,
         core: Core,
+        authenticator: Authenticator,
         admission: Admission,
         registrar: Registrar,
         stateless: Stateless,
@@ -58,6 +60,8 @@ class Element:
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
+        #: who knows the users' passwords
+        self.authenticator = authenticator
         self.hooking = hooking
         self.pings = pings
         self.counters = Counters()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import attrs
@@ -72,6 +73,7 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     parts.connector.use_tls(towards)
     element.core.use(settings.routing(config))
     parts.trust.rewrite(settings.trusted(config))
+    element.authenticator.rotate(os.urandom(32))
     edge = settings.edge(config)
     if element.logic is not None and element.watch is not None and edge is not None:
         element.logic.edge.use(edge)

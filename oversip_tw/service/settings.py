@@ -136,7 +136,8 @@ def resuming(config: Config) -> waiting.Settings:
 
 def challenges(config: Config) -> authenticator.Settings:
     """What is offered to whoever has to prove who they are."""
-    return authenticator.Settings(algorithms=config.auth.algorithms)
+    auth = config.auth
+    return authenticator.Settings(algorithms=auth.algorithms, qop=auth.qop, userhash=auth.userhash)
 
 
 def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
@@ -145,8 +146,9 @@ def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
 
 
 def nonces(config: Config) -> nonce.Settings:
-    """How long a nonce serves."""
-    return nonce.Settings(life=config.auth.nonce_life)
+    """How long a nonce serves, and how often."""
+    auth = config.auth
+    return nonce.Settings(life=auth.nonce_life, window=auth.nonce_window, once=auth.nonce_once)
 
 
 def flood_limits(config: Config) -> floods.Settings:
