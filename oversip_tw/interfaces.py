@@ -73,6 +73,34 @@ class TlsPeer:
     identities: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who somebody is, by something that another has signed."""
+
+    #: an address-of-record
+    user: str
+    #: seconds since 1970
+    until: float
+
+
+class NotProven(Exception):
+    """Somebody's token says nothing; the text says why in words for everybody, without a word of the token."""
+
+
+class Bearers(Protocol):
+    """Who can read tokens (RFC 8898)."""
+
+    async def verify(self, token: str, secure: bool) -> Proof:
+        """Whom ``token`` is for. ``secure``: nobody on the way could read it. Raises NotProven, or SIPError."""
+
+
+class Handshakes(Protocol):
+    """Who can read what stands in the HTTP request that opens a WebSocket."""
+
+    async def prove(self, handshake: HandshakeRequest, flow: Flow) -> Proof | None:
+        """Whom it proves; None: nobody. Raises NotProven, or SIPError."""
+
+
 class Listener(Protocol):
     """A place where we are reached."""
 

@@ -45,6 +45,8 @@ class Settings:
     qop: tuple[str, ...] = ("auth",)
     #: a user's name may come hashed (RFC 7616 §3.4.4)
     userhash: bool = False
+    #: where tokens are got, an https: URI that stands in the challenge (RFC 8898 §4); "": it does not say
+    authz_server: str = ""
 
 
 class _Verdict(Enum):
@@ -179,10 +181,16 @@ class Authenticator:
             stale = verdict is _Verdict.STALE
         raise self.challenge(realm, False, stale, algorithms)
 
-    def challenge(self, realm: str, proxy: bool, stale: bool, algorithms: Sequence[str] | None = None) -> Challenge:
-        """What asks for credentials. ``algorithms``: as of `check`."""
+    def challenge(
+        self, realm: str, proxy: bool, stale: bool, algorithms: Sequence[str] | None = None, error: str = ""
+    ) -> Challenge:
+        """What asks for credentials. ``algorithms``: as of `check`. ``error``: what is wrong with the token that was
+        shown (RFC 6750 §3.1)."""
         offered = self.settings.algorithms if algorithms is None else algorithms
-        return Challenge(realm, self._nonces, offered, proxy, stale, self._qop, self._name_of is not None)
+        bearer = [("authz_server", self.settings.authz_server)] if self.settings.authz_server else []
+        if error:
+            bearer.append(("error", error))
+        return Challenge(realm, self._nonces, offered, proxy, stale, self._qop, self._name_of is not None, bearer)
 
     def _ends(self, params: dict[str, str]) -> bool:
         """Whether the name in these (eligible) credentials bears their end."""

@@ -16,6 +16,7 @@ from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.proofs import Cookie, Ephemeral, Jwt, Turn
 from oversip_tw.config.resources import Limits, Timers
 from oversip_tw.config.values import (
     Choice,
@@ -129,6 +130,19 @@ class Auth:
         default=False,
         metadata=about("A nonce is good for one request; phones take a new one by themselves for the next."),
     )
+    handshake: Annotated[str, Choice(("optional", "required"))] = field(
+        default="optional",
+        metadata=about(
+            'WebSockets: "required" answers 401 to whoever shows no good token, cookie or certificate on coming in.'
+        ),
+    )
+    plain_tokens: bool = field(
+        default=False,
+        metadata=about(
+            "Take tokens and cookies, and give TURN credentials, over connections without TLS too, where others can "
+            "read them."
+        ),
+    )
     failures: Count = field(
         default=10, metadata=about("Wrong passwords of one user from one address, per `failure_window`.")
     )
@@ -201,6 +215,10 @@ class Config:
     store: Store = field(factory=Store)
     registrar: Registrar = field(factory=Registrar)
     auth: Auth = field(factory=Auth)
+    jwt: Jwt | None = None
+    cookie: Cookie | None = None
+    ephemeral: Ephemeral | None = None
+    turn: Turn | None = None
     trusted: tuple[Trusted, ...] = ()
     route: tuple[Route, ...] = ()
     profile: tuple[Profile, ...] = ()
@@ -217,6 +235,7 @@ class Config:
             *self._wrong_routes(),
             *self._circles(),
             *self._no_way_out(),
+            *self._proofs_of_nobody(),
         ]
         if wrong:
             raise Wrong(*wrong)
@@ -244,6 +263,21 @@ class Config:
                     f'listen[{number}].proxy_protocol: no [[trusted]] with role "proxy" is for transport '
                     f'"{listen.transport}" (ws and wss have to be named)'
                 )
+
+    def _proofs_of_nobody(self) -> Iterator[str]:
+        """Ways to prove who one is that would open a door to others, or open none."""
+        sections = {"jwt": self.jwt, "cookie": self.cookie, "ephemeral": self.ephemeral, "turn": self.turn}
+        if self.edge is not None:
+            yield from (f"{name}: the core of an [edge] asks its users itself" for name, it in sections.items() if it)
+        if self.cookie is not None or (self.jwt is not None and self.jwt.cookie is not None):
+            for number, listen in enumerate(self.listen, 1):
+                anybody = listen.origins is None and not listen.page
+                if listen.websocket and (anybody or "*" in (listen.origins or ())):
+                    yield f"listen[{number}].origins: cookies count, so every page of the web could be its user's phone"
+        files = [it.secrets for it in (self.cookie, self.ephemeral, self.turn) if it is not None]
+        if len(set(files)) < len(files):
+            # what is given out for TURN would else be a password
+            yield "[cookie], [ephemeral] and [turn] need secrets of their own each"
 
     def _circles(self) -> Iterator[str]:
         """Next hops that are this very server, as far as the file tells."""

@@ -16,6 +16,7 @@ from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -40,8 +41,8 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "authenticator", "core", "counters",
-        "hooking", "logic", "pings", "watch",
+        "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator", "core",
+        "counters", "hooking", "logic", "pings", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Element:
         registrar: Registrar,
         stateless: Stateless,
         hooking: Hooking,
+        proofs: Proofs,
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
@@ -65,6 +67,7 @@ class Element:
         self.hooking = hooking
         self.pings = pings
         self.counters = Counters()
+        self._proofs = proofs
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
@@ -119,6 +122,7 @@ class Element:
         # The bindings first: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
+        self._proofs.flow_lost(flow)
         if self.logic is not None:
             self.logic.edge.flow_lost(flow)
         core.transactions.flow_lost(flow, reason, opened)
@@ -151,8 +155,13 @@ class Element:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""
         if self.draining:
             raise SIPError(503)
+        proof = await self._proofs.prove(handshake, flow)
+        if proof is not None:
+            flow.identity = proof.user
         if self.hooking.overrides("on_connect"):
             await self.hooking.run(lambda: self.hooking.hooks.on_connect(handshake, flow))
+        if proof is not None and flow.identity == proof.user and not flow.closed:
+            self._proofs.bind(flow, proof)
 
     def received(self, data: bytes, flow: Flow) -> None:
         """One whole message came."""

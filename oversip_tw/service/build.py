@@ -26,6 +26,8 @@ from oversip_tw.service import settings
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.proofs import Proving, WrongFile, proving
+from oversip_tw.service.proofs import mistakes as proof_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
@@ -80,6 +82,7 @@ class Parts:
     connector: Connector
     lookups: DnsLookups
     hooks: Hooks
+    proving: Proving
     from_thread: FromThread
     #: the digest algorithms that a listener offers
     offers: dict[Listener, tuple[str, ...]]
@@ -96,6 +99,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     that the configuration names.
     """
     hooks = _hooks(config, hooks)
+    proofs = _proving(config, reactor, log)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
     users = store.users if store is not None else KnownUsers()
@@ -123,6 +127,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
             users=users,
             store=store,
             hooks=hooks,
+            bearers=proofs.bearers,
+            handshakes=proofs.handshakes,
+            ephemeral=proofs.ephemeral,
             is_local=is_local,
         ),
         _element_settings(config, store, trust, offers),
@@ -142,7 +149,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     assert isinstance(location, MemoryLocation)
     return Parts(
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
-        from_thread, offers, websockets, websocket,
+        proofs, from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
 
@@ -198,12 +205,19 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = certificate_mistakes(config)
+    found = [*certificate_mistakes(config), *proof_mistakes(config)]
     try:
         _hooks(config)
     except StartUpError as error:
         found.append(Mistake("hooks", str(error)))
     return found
+
+
+def _proving(config: Config, reactor: Any, log: Log) -> Proving:
+    try:
+        return proving(config, reactor, log)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
 
 
 def _client_tls(config: Config) -> dict[str, ClientTls]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
 from oversip_tw.edge import settings as edges
@@ -137,12 +138,15 @@ def resuming(config: Config) -> waiting.Settings:
 def challenges(config: Config) -> authenticator.Settings:
     """What is offered to whoever has to prove who they are."""
     auth = config.auth
-    return authenticator.Settings(algorithms=auth.algorithms, qop=auth.qop, userhash=auth.userhash)
+    authz_server = "" if config.jwt is None else config.jwt.authz_server or ""
+    return authenticator.Settings(auth.algorithms, auth.qop, auth.userhash, authz_server)
 
 
 def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
     """The same on one listener."""
-    return tuple(dict.fromkeys((*config.auth.algorithms, *listen.algorithms)))
+    safe = listen.transport in ("tls", "wss") or (config.auth.plain_tokens and listen.transport in ("tcp", "ws"))
+    bearer = (BEARER,) if config.jwt is not None and config.jwt.challenge and safe else ()
+    return (*dict.fromkeys((*config.auth.algorithms, *listen.algorithms)), *bearer)
 
 
 def nonces(config: Config) -> nonce.Settings:
