@@ -71,6 +71,8 @@ class TlsPeer:
     error: str = ""
     #: the SIP domains that the certificate is for (RFC 5922 §7.1), in lower case; worth something if ``verified``
     identities: tuple[str, ...] = ()
+    #: the addresses-of-record that it is for (``sip:`` URIs with a user in its subjectAltName); the same holds
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

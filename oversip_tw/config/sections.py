@@ -130,6 +130,13 @@ class Auth:
         default=False,
         metadata=about("A nonce is good for one request; phones take a new one by themselves for the next."),
     )
+    certificates: bool = field(
+        default=False,
+        metadata=about(
+            "On listeners with `client_certificate` and `authorities`: a certificate whose subjectAltName holds the "
+            "URI sip:NAME@DOMAIN of one of our users proves the connection to be his."
+        ),
+    )
     handshake: Annotated[str, Choice(("optional", "required"))] = field(
         default="optional",
         metadata=about(

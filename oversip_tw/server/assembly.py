@@ -103,6 +103,8 @@ class Settings:
     floods: floods.Settings = field(default_factory=floods.Settings)
     #: the core behind this edge; None: the users are our own
     edge: EdgeSettings | None = None
+    #: a client certificate that names a user proves that user
+    certificates: bool = False
     #: log every message, credentials blacked out
     trace: bool = False
 
@@ -146,7 +148,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     secret = settings.keys[0]
     logic, watch = _edge(core, settings, given, changes, waits)
     digest = _authenticator(given, settings, ours, bindings)
-    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes)
+    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
     element = Element(
         core=core,
         authenticator=digest,
@@ -249,7 +251,9 @@ class _Trusts:
         self._trust = trust
 
     def __call__(self, target: Target) -> bool:
-        role = self._trust.role_of(target.transport, (target.address, target.port), accepted=False)
+        # over TLS the name is proven before anything is sent
+        proven = (target.name,) if target.transport == "tls" and target.name else ()
+        role = self._trust.role_of(target.transport, (target.address, target.port), False, proven)
         return role is not None and role.hop
 
 

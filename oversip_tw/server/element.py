@@ -139,6 +139,7 @@ class Element:
 
     def tls_accepted(self, flow: Flow, peer: TlsPeer) -> Awaitable[None] | None:
         """A client has ended its TLS handshake. None: let it in; what is awaited may raise, to refuse it."""
+        self._proofs.look_at(flow, peer)
         hooking = self.hooking
         if not hooking.overrides("on_tls_accepted"):
             return None

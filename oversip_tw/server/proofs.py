@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oversip_tw.interfaces import Bearers, Flow, HandshakeRequest, Handshakes, NotProven, Proof
+from oversip_tw.interfaces import Bearers, Flow, HandshakeRequest, Handshakes, NotProven, Proof, TlsPeer
+from oversip_tw.proxy.ours import Ours
 from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.wheel import Timer, TimerWheel
 
 
@@ -22,16 +24,27 @@ class Proofs:
         wall: Callable[[], float],
         bearers: Bearers | None = None,
         handshakes: Handshakes | None = None,
+        certified: Ours | None = None,
     ) -> None:
-        """``wall``: seconds since 1970. ``bearers``: who reads tokens in requests, ``handshakes``: those before."""
+        """``wall``: seconds since 1970. ``bearers``: who reads tokens in requests, ``handshakes``: those before.
+        ``certified``: whose users are proven by client certificates; None: nobody's."""
         self.bearers = bearers
         self._handshakes = handshakes
+        self._certified = certified
         self._wheel = wheel
         self._wall = wall
         #: by the ids of flows that still prove something
         self._timers: dict[bytes, Timer] = {}
         #: the ids of flows that did
         self.over: set[bytes] = set()
+
+    def look_at(self, flow: Flow, peer: TlsPeer) -> None:
+        """A client has shown ``peer``: if that names one user of ours, the connection is his. One that names several
+        leaves it open who it is, and proves nobody."""
+        if self._certified is not None and peer.verified:
+            ours = [aor for aor in peer.users if self._certified.is_domain(Uri.parse(aor).host)]
+            if len(ours) == 1:
+                flow.identity = ours[0]
 
     async def prove(self, handshake: HandshakeRequest, flow: Flow) -> Proof | None:
         """What ``handshake`` proves about ``flow``; None: nothing. Raises SIPError: its status is that of HTTP."""

@@ -200,6 +200,7 @@ def _element_settings(
         floods=settings.flood_limits(config),
         trace=config.log.messages,
         edge=settings.edge(config),
+        certificates=config.auth.certificates,
     )
 
 

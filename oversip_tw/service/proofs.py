@@ -93,7 +93,8 @@ def mistakes(config: Config) -> list[Mistake]:
     found = []
     authorities = None if config.jwt is None else config.jwt.jwks_authorities
     reads: list[Callable[[], object]] = [partial(_keys, config), partial(_policy, authorities)]
-    for read in (*reads, *(partial(_secrets, config, name) for name in ("cookie", "ephemeral", "turn"))):
+    reads += [partial(_secrets, config, name) for name in ("cookie", "ephemeral", "turn")]
+    for read in reads:
         try:
             read()
         except WrongFile as wrong:

@@ -178,7 +178,13 @@ def connections(config: Config) -> int:
 def trusted(config: Config) -> list[TrustedSource]:
     """Who is trusted by where it comes from."""
     sources = [
-        TrustedSource((each.network,), Role(each.role), each.port, frozenset(each.transports) or None)
+        TrustedSource(
+            () if each.network is None else (each.network,),
+            Role(each.role),
+            each.port,
+            frozenset(each.transports) or None,
+            each.certificate or "",
+        )
         for each in config.trusted
     ]
     if config.edge is not None and config.edge.core_sources:

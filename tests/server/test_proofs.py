@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.ephemeral import Ephemeral, made, user_in
+from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Flow, HandshakeRequest, NotProven, Proof
+from oversip_tw.interfaces import Flow, HandshakeRequest, NotProven, Proof, TlsPeer
 from oversip_tw.promise import spawn
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -290,3 +291,54 @@ class EphemeralTests(Case):
         self.assertEqual(self.register(name, made(b"", name)).status, 401)
         self.assertRaises(ValueError, Ephemeral, (), lambda: 0.0, "md5")
         self.assertEqual(user_in("1:alice", "example.com"), "alice")
+
+
+class CertificateTests(SynchronousTestCase):
+    """A client certificate that names a user."""
+
+    def phone(self, users: tuple[str, ...], verified: bool | None = True, certificates: bool = True) -> Phone:
+        self.world = World(told={"certificates": certificates})
+        flow = MemoryFlow("wss", ("127.0.0.1", 45000), self.world.wss, receiver=self.world.element)
+        flow.tls = TlsPeer((b"",), verified, "", (), users)
+        self.assertIsNone(self.world.element.tls_accepted(flow, flow.tls))
+        self.world.flows.add(flow)
+        self.world.element.flow_opened(flow)
+        return Phone(self.world, "alice", flow)
+
+    def register(self, phone: Phone) -> int:
+        request = phone.build("REGISTER", "sip:example.com", To=f"<{phone.aor}>", Contact=f"<{phone.contact}>")
+        phone.send(request)
+        [answer] = phone.statuses()
+        return answer
+
+    def test_user(self) -> None:
+        """The connection is that user's, and no other's."""
+        phone = self.phone(("sip:alice@example.com", "sip:alice@elsewhere.example"))
+        self.assertEqual(self.register(phone), 200)
+        self.assertEqual(self.register(Phone(self.world, "bob", phone.flow)), 403)
+
+    def test_nobody(self) -> None:
+        """Nobody vouches for it, it names somebody else's user or several, or certificates prove nobody here."""
+        for how in (
+            {"verified": False},
+            {"verified": None},
+            {"users": ()},
+            {"users": ("sip:alice@example.org",)},
+            {"users": ("sip:alice@example.com", "sip:bob@example.com")},
+            {"certificates": False},
+        ):
+            phone = self.phone(**{"users": ("sip:alice@example.com",), **how})  # type: ignore[arg-type]
+            self.assertEqual(self.register(phone), 401)
+
+    def test_trunk(self) -> None:
+        """A peer that is trusted by its certificate calls without credentials; the same name without it is nobody."""
+        trusted = (TrustedSource((), Role.TRUNK, None, frozenset({"wss"}), "sip.provider.example"),)
+        self.world = World(trusted=trusted)
+        bob = self.world.registered("bob")
+        for verified, calls in ((True, 1), (False, 0)):
+            flow = MemoryFlow("wss", ("192.0.2.9", 45000), self.world.wss, receiver=self.world.element)
+            flow.tls = TlsPeer((b"",), verified, "", ("sip.provider.example",))
+            self.world.flows.add(flow)
+            trunk = Phone(self.world, "+1555", flow)
+            trunk.send(trunk.build("MESSAGE", bob.aor, From="<sip:+1555@sip.provider.example>;tag=1"))
+            self.assertEqual(len(bob.requests("MESSAGE")), calls)

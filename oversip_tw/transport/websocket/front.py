@@ -179,6 +179,9 @@ class Front(Protocol):
     def _open(self, head: Head, end: int, peer: Address, secure: bool) -> None:
         server = self.server
         flow = self._flow or self._new_flow(peer, secure)
+        if peer != self._peer:
+            # The certificate is the proxy's, and says nothing of who is behind it.
+            flow.tls = flow.identity = None
         flow.peer, flow.handshake = peer, head
         if server.on_connect is None:
             self._welcome(head, end, flow)
