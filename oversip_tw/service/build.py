@@ -25,6 +25,7 @@ from oversip_tw.server.element import Element
 from oversip_tw.service import settings
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
@@ -83,6 +84,8 @@ class Parts:
     lookups: DnsLookups
     hooks: Hooks
     proving: Proving
+    #: None: there is no ``[turn]``
+    turn: TurnCredentials | None
     from_thread: FromThread
     #: the digest algorithms that a listener offers
     offers: dict[Listener, tuple[str, ...]]
@@ -139,9 +142,10 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
     websockets: list[WebSocketFactory] = []
+    turn = None if config.turn is None else _turn(config, proofs, element)
 
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy)
+        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy, turn)
         websockets.append(factory)
         return factory
 
@@ -149,7 +153,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     assert isinstance(location, MemoryLocation)
     return Parts(
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
-        proofs, from_thread, offers, websockets, websocket,
+        proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
 
@@ -161,15 +165,18 @@ def _websocket(
     element: Element,
     streams: Streams,
     is_proxy: IsProxy,
+    turn: TurnCredentials | None,
 ) -> WebSocketFactory:
     """What one ws or wss listener listens with."""
+    ice = "" if config.turn is None else config.turn.path
+    page = phone_page(settings.page_domain(config), ice=ice) if listen.page else None
     return WebSocketFactory(
         element,
         streams.flows,
         listener,
         reactor,
         settings.websockets(config, listen, type(element.hooking.hooks) is not Hooks),
-        phone_page(settings.page_domain(config)) if listen.page else None,
+        page if turn is None else with_ice(page, listen, config, turn),
         element.connecting,
         partial(is_proxy, listen.transport),
         streams.connections,
@@ -217,6 +224,13 @@ def mistakes(config: Config) -> list[Mistake]:
 def _proving(config: Config, reactor: Any, log: Log) -> Proving:
     try:
         return proving(config, reactor, log)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
+
+
+def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
+    try:
+        return TurnCredentials(config, proofs, element.authenticator)
     except WrongFile as wrong:
         raise StartUpError(str(wrong)) from None
 

@@ -13,6 +13,7 @@ from oversip_tw.service import settings
 from oversip_tw.service.build import Parts, make_hooks
 from oversip_tw.service.hooks import HooksError, initialise, modules_anew
 from oversip_tw.service.proofs import mistakes as proof_mistakes
+from oversip_tw.service.proofs import turn_secret
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.transport.tls import CertificateError
 
@@ -76,6 +77,8 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     parts.trust.rewrite(settings.trusted(config))
     element.authenticator.rotate(os.urandom(32))
     parts.proving.reread(config)
+    if parts.turn is not None:
+        parts.turn.use(turn_secret(config))
     edge = settings.edge(config)
     if element.logic is not None and element.watch is not None and edge is not None:
         element.logic.edge.use(edge)
