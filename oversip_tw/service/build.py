@@ -130,10 +130,8 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
             users=users,
             store=store,
             hooks=hooks,
-            bearers=proofs.bearers,
-            handshakes=proofs.handshakes,
-            ephemeral=proofs.ephemeral,
             is_local=is_local,
+            **proofs.handed(),
         ),
         _element_settings(config, store, trust, offers),
     )

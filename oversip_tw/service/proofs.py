@@ -53,6 +53,10 @@ class Proving:
     handshakes: Handshakes | None = None
     ephemeral: Ephemeral | None = None
 
+    def handed(self) -> dict[str, Any]:
+        """What `Surroundings` of an element take of it."""
+        return {"bearers": self.bearers, "handshakes": self.handshakes, "ephemeral": self.ephemeral}
+
     def reread(self, config: Config) -> None:
         """Take over what the files say now. Raises WrongFile, and then nothing has changed."""
         keys, cookie, ephemeral = _keys(config), _secrets(config, "cookie"), _secrets(config, "ephemeral")
