@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 
+from cryptography import x509
+
+from oversip_tw.transport.peer_identity import users
+
+from ..tokens.test_howto import snippet
 from ..transport.certificates import Authority
 from .baresip import Baresip
 from .case import SystemCase
@@ -71,6 +77,16 @@ class Certificates(SystemCase):
         for stranger in strangers:
             somebody = User("+1555", "sip.provider.test", "")
             self.assertEqual(403, ask(stranger, somebody, "INVITE", alice.uri).status)
+
+    def test_own_authority(self) -> None:
+        """What docs/howto/desk-phones-and-trunks.md has OpenSSL make names that user."""
+        folder = Folder("openssl")
+        authority = 'openssl req -x509 -new -newkey rsa:2048 -noenc -keyout ca.key -subj "/CN=CA" -out ca.pem -days 2\n'
+        script = authority + snippet("phone", "docs/howto/desk-phones-and-trunks.md")
+        made = subprocess.run(["sh", "-e"], cwd=folder.path, input=script.encode(), capture_output=True, check=False)
+        self.assertEqual(0, made.returncode, made.stderr)
+        certificate = x509.load_pem_x509_certificate((folder.path / "phone.pem").read_bytes())
+        self.assertEqual(("sip:alice@example.com",), users(certificate))
 
     def test_baresip(self) -> None:
         """baresip over TLS with a certificate and a wrong password is registered."""
