@@ -22,7 +22,7 @@ FLOORS = (
     ("hooks",),
     ("logic",),
     ("server",),
-    ("transport", "store", "web"),
+    ("transport", "store", "web", "tokens"),
     ("config", "migration", "native", "testing"),
     ("service",),
     ("cli",),

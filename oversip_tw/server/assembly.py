@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.ephemeral import Ephemeral
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
 from oversip_tw.edge import edge as edges
 from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Clock, Connector, Flow, Listener, Log, Lookups, NewId, Target
+from oversip_tw.interfaces import Bearers, Clock, Connector, Flow, Handshakes, Listener, Log, Lookups, NewId, Target
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
@@ -33,6 +34,7 @@ from oversip_tw.server.admission import Admission
 from oversip_tw.server.binding_log import BindingLog
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
 from oversip_tw.sip.accounts import name_in
@@ -63,6 +65,11 @@ class Surroundings:
     #: None: bindings live in memory alone
     store: BindingStore | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    #: who reads tokens in requests, and what stands in handshakes; None: nobody
+    bearers: Bearers | None = None
+    handshakes: Handshakes | None = None
+    #: who reads credentials that bear their end; None: there are none
+    ephemeral: Ephemeral | None = None
     #: whether an IP address is one of this machine's
     is_local: Callable[[str], bool] = lambda address: False
 
@@ -96,6 +103,8 @@ class Settings:
     floods: floods.Settings = field(default_factory=floods.Settings)
     #: the core behind this edge; None: the users are our own
     edge: EdgeSettings | None = None
+    #: a client certificate that names a user proves that user
+    certificates: bool = False
     #: log every message, credentials blacked out
     trace: bool = False
 
@@ -139,12 +148,15 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     secret = settings.keys[0]
     logic, watch = _edge(core, settings, given, changes, waits)
     digest = _authenticator(given, settings, ours, bindings)
+    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
     element = Element(
         core=core,
-        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms),
+        authenticator=digest,
+        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs),
         registrar=_registrar(core, settings, given, changes, waits),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         hooking=hooking,
+        proofs=proofs,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
         trace=Trace(log) if settings.trace else None,
@@ -223,6 +235,7 @@ def _authenticator(
         throttled,
         ours.owns,
         phone_of,
+        given.ephemeral,
     )
 
 
@@ -238,7 +251,9 @@ class _Trusts:
         self._trust = trust
 
     def __call__(self, target: Target) -> bool:
-        role = self._trust.role_of(target.transport, (target.address, target.port), accepted=False)
+        # over TLS the name is proven before anything is sent
+        proven = (target.name,) if target.transport == "tls" and target.name else ()
+        role = self._trust.role_of(target.transport, (target.address, target.port), False, proven)
         return role is not None and role.hop
 
 

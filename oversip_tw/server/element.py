@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.floods import Pings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
@@ -15,6 +16,7 @@ from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -39,17 +41,19 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "pings", "watch",
+        "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator", "core",
+        "counters", "hooking", "logic", "pings", "watch",
     )  # fmt: skip
 
     def __init__(
         self,
         core: Core,
+        authenticator: Authenticator,
         admission: Admission,
         registrar: Registrar,
         stateless: Stateless,
         hooking: Hooking,
+        proofs: Proofs,
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
@@ -58,9 +62,12 @@ class Element:
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
+        #: who knows the users' passwords
+        self.authenticator = authenticator
         self.hooking = hooking
         self.pings = pings
         self.counters = Counters()
+        self._proofs = proofs
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
@@ -115,6 +122,7 @@ class Element:
         # The bindings first: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
+        self._proofs.flow_lost(flow)
         if self.logic is not None:
             self.logic.edge.flow_lost(flow)
         core.transactions.flow_lost(flow, reason, opened)
@@ -131,6 +139,7 @@ class Element:
 
     def tls_accepted(self, flow: Flow, peer: TlsPeer) -> Awaitable[None] | None:
         """A client has ended its TLS handshake. None: let it in; what is awaited may raise, to refuse it."""
+        self._proofs.look_at(flow, peer)
         hooking = self.hooking
         if not hooking.overrides("on_tls_accepted"):
             return None
@@ -147,8 +156,13 @@ class Element:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""
         if self.draining:
             raise SIPError(503)
+        proof = await self._proofs.prove(handshake, flow)
+        if proof is not None:
+            flow.identity = proof.user
         if self.hooking.overrides("on_connect"):
             await self.hooking.run(lambda: self.hooking.hooks.on_connect(handshake, flow))
+        if proof is not None and flow.identity == proof.user and not flow.closed:
+            self._proofs.bind(flow, proof)
 
     def received(self, data: bytes, flow: Flow) -> None:
         """One whole message came."""

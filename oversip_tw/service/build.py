@@ -27,7 +27,10 @@ from oversip_tw.service import settings
 from oversip_tw.service.admin_token import token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.proofs import Proving, WrongFile, proving
+from oversip_tw.service.proofs import mistakes as proof_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
@@ -83,6 +86,9 @@ class Parts:
     connector: Connector
     lookups: DnsLookups
     hooks: Hooks
+    proving: Proving
+    #: None: there is no ``[turn]``
+    turn: TurnCredentials | None
     from_thread: FromThread
     #: the digest algorithms that a listener offers
     offers: dict[Listener, tuple[str, ...]]
@@ -100,6 +106,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     """
     rules = _rules(config)
     hooks = _hooks(config, hooks)
+    proofs = _proving(config, reactor, log)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
     users = store.users if store is not None else KnownUsers()
@@ -128,6 +135,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
             store=store,
             hooks=hooks,
             is_local=is_local,
+            **proofs.handed(),
         ),
         _element_settings(config, store, trust, offers),
     )
@@ -136,21 +144,29 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
     websockets: list[WebSocketFactory] = []
+    turn = None if config.turn is None else _turn(config, proofs, element)
 
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy)
+        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy, turn)
         websockets.append(factory)
         return factory
 
-    element.core.rules.configure(*rules)
-    if store is not None:
-        store.rules.follow(element.core.rules.store)
+    _follow_rules(element, rules, store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
-        from_thread, offers, websockets, websocket,
+        proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
+
+
+def _follow_rules(
+    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], store: SqliteStore | None
+) -> None:
+    """Of users: those of the configuration, and those in the store as they come and go."""
+    element.core.rules.configure(*rules)
+    if store is not None:
+        store.rules.follow(element.core.rules.store)
 
 
 def _websocket(
@@ -161,15 +177,18 @@ def _websocket(
     element: Element,
     streams: Streams,
     is_proxy: IsProxy,
+    turn: TurnCredentials | None,
 ) -> WebSocketFactory:
     """What one ws or wss listener listens with."""
+    ice = "" if config.turn is None else config.turn.path
+    page = phone_page(settings.page_domain(config), ice=ice) if listen.page else None
     return WebSocketFactory(
         element,
         streams.flows,
         listener,
         reactor,
         settings.websockets(config, listen, type(element.hooking.hooks) is not Hooks),
-        phone_page(settings.page_domain(config)) if listen.page else None,
+        page if turn is None else with_ice(page, listen, config, turn),
         element.connecting,
         partial(is_proxy, listen.transport),
         streams.connections,
@@ -200,18 +219,33 @@ def _element_settings(
         floods=settings.flood_limits(config),
         trace=config.log.messages,
         edge=settings.edge(config),
+        certificates=config.auth.certificates,
     )
 
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
     no token, hooks that cannot be loaded."""
-    found = certificate_mistakes(config) + rule_mistakes(config) + token_mistakes(config)
+    found = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config), *token_mistakes(config)]
     try:
         _hooks(config)
     except StartUpError as error:
         found.append(Mistake("hooks", str(error)))
     return found
+
+
+def _proving(config: Config, reactor: Any, log: Log) -> Proving:
+    try:
+        return proving(config, reactor, log)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
+
+
+def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
+    try:
+        return TurnCredentials(config, proofs, element.authenticator)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
 
 
 def _client_tls(config: Config) -> dict[str, ClientTls]:

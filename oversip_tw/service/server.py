@@ -81,6 +81,8 @@ class Server(Service):
             raise StartUpError(str(error)) from None
         super().startService()
         parts.location.start()
+        if parts.proving.remote is not None:
+            parts.proving.remote.start()
         self._watchdog.start()
         if parts.store is not None:
             parts.store.start()
@@ -187,6 +189,8 @@ class Server(Service):
             await self._admin.stopListening()
         parts.connector.close()
         parts.lookups.close()
+        if parts.proving.remote is not None:
+            parts.proving.remote.stop()
         parts.location.stop()
         self._watchdog.stop()
         if parts.store is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
 from oversip_tw.edge import settings as edges
@@ -136,17 +137,22 @@ def resuming(config: Config) -> waiting.Settings:
 
 def challenges(config: Config) -> authenticator.Settings:
     """What is offered to whoever has to prove who they are."""
-    return authenticator.Settings(algorithms=config.auth.algorithms)
+    auth = config.auth
+    authz_server = "" if config.jwt is None else config.jwt.authz_server or ""
+    return authenticator.Settings(auth.algorithms, auth.qop, auth.userhash, authz_server)
 
 
 def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
     """The same on one listener."""
-    return tuple(dict.fromkeys((*config.auth.algorithms, *listen.algorithms)))
+    safe = listen.transport in ("tls", "wss") or (config.auth.plain_tokens and listen.transport in ("tcp", "ws"))
+    bearer = (BEARER,) if config.jwt is not None and config.jwt.challenge and safe else ()
+    return (*dict.fromkeys((*config.auth.algorithms, *listen.algorithms)), *bearer)
 
 
 def nonces(config: Config) -> nonce.Settings:
-    """How long a nonce serves."""
-    return nonce.Settings(life=config.auth.nonce_life)
+    """How long a nonce serves, and how often."""
+    auth = config.auth
+    return nonce.Settings(life=auth.nonce_life, window=auth.nonce_window, once=auth.nonce_once)
 
 
 def flood_limits(config: Config) -> floods.Settings:
@@ -172,7 +178,13 @@ def connections(config: Config) -> int:
 def trusted(config: Config) -> list[TrustedSource]:
     """Who is trusted by where it comes from."""
     sources = [
-        TrustedSource((each.network,), Role(each.role), each.port, frozenset(each.transports) or None)
+        TrustedSource(
+            () if each.network is None else (each.network,),
+            Role(each.role),
+            each.port,
+            frozenset(each.transports) or None,
+            each.certificate or "",
+        )
         for each in config.trusted
     ]
     if config.edge is not None and config.edge.core_sources:

@@ -81,8 +81,11 @@ class World:
         transactions: int = 50_000,
         edge: EdgeSettings | None = None,
         aliases: tuple[str, ...] = (),
+        given: dict[str, Any] | None = None,
+        told: dict[str, Any] | None = None,
         **proxy_settings: object,
     ) -> None:
+        """``given``, ``told``: more of `Surroundings` and of `Settings`."""
         self.clock = Clock()
         self.clock.advance(1000)
         self.log = MemoryLog()
@@ -117,6 +120,7 @@ class World:
                 users=self.users,
                 store=store,  # type: ignore[arg-type]
                 hooks=hooks or Hooks(),
+                **(given or {}),
             ),
             Settings(
                 domains=domains,
@@ -128,6 +132,7 @@ class World:
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
+                **(told or {}),
             ),
         )
         if self.element.watch is not None:
