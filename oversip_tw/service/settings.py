@@ -125,9 +125,9 @@ def bindings(config: Config) -> registrar.Settings:
     )
 
 
-def remembering(config: Config) -> location.Settings:
-    """What the location remembers of what is over."""
-    return location.Settings(lost_for=config.registrar.lost_for)
+def remembering(config: Config, node: str = "") -> location.Settings:
+    """What the location remembers of what is over. ``node``: our name, where others share the store."""
+    return location.Settings(lost_for=config.registrar.lost_for, node=node)
 
 
 def resuming(config: Config) -> waiting.Settings:

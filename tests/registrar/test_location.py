@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from oversip_tw.registrar import location as module
+from oversip_tw.registrar import places
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, StoreFailed
 from oversip_tw.registrar.location import MemoryLocation, Settings
@@ -135,7 +136,7 @@ class LookUps(LocationCase):
             uri = Uri.parse(text)
         except Exception:
             return
-        self.assertEqual("sip:" + module._place(text), uri.aor)
+        self.assertEqual("sip:" + places.place(text), uri.aor)
 
 
 class Sweeping(LocationCase):

@@ -6,8 +6,12 @@ from typing import Protocol
 
 from oversip_tw.store import passwords
 from oversip_tw.store.passwords import UnknownUser, UserExists
-from oversip_tw.store.sqlite import SqliteStore
+from oversip_tw.store.ports import Users
+from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
+from oversip_tw.web.api import Problem
+
+_OTHERS = "the users of this server are managed elsewhere: by its command line, a file or a web application"
 
 #: name and domain
 Account = tuple[str, str]
@@ -35,7 +39,7 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Those of the store."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqlStore) -> None:
         self._store = store
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
@@ -81,6 +85,28 @@ class AccountsInMemory:
         if not await self.has(name, domain):
             raise UnknownUser(f"{name}@{domain}")
         self._users.set(name, domain, None)
+
+
+class AccountsOfOthers:
+    """Those of somebody who manages them by other means."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        raise Problem(409, _OTHERS)
+
+    async def has(self, name: str, domain: str) -> bool:
+        return await self._users.ha1(name, domain, "MD5") is not None
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        raise Problem(409, _OTHERS)
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        raise Problem(409, _OTHERS)
+
+    async def remove(self, name: str, domain: str) -> None:
+        raise Problem(409, _OTHERS)
 
 
 def _order(account: Account) -> tuple[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oversip_tw.proxy.user_rules import NONE, Rules
-from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, StoredAccounts
+from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, StoredAccounts
 from oversip_tw.service.build import Parts
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
 from oversip_tw.store.rules import set_rules
+from oversip_tw.store.sql_store import SqlStore
+from oversip_tw.store.users import KnownUsers
 from oversip_tw.web.api import Problem
 
 
@@ -36,8 +38,7 @@ class Context:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        store = parts.store
-        self.accounts: Accounts = AccountsInMemory(parts.users) if store is None else StoredAccounts(store)
+        self.accounts: Accounts = _accounts(parts)
 
     def named(self, user: str) -> Named:
         """NAME@DOMAIN, or a NAME of the first domain. Raises Problem 404 for a domain that is not ours, 409 at an edge,
@@ -56,7 +57,7 @@ class Context:
     async def set_rules(self, aor: str, rules: Rules) -> None:
         """Let ``rules`` hold from now on, instead of all that was set for that user. Raises StoreFailed."""
         store, known = self.parts.store, self.parts.element.core.rules
-        if store is not None:
+        if isinstance(store, SqlStore):
             await store.change(lambda database: set_rules(database, aor, rules))
         else:
             known.store(aor, rules)
@@ -65,3 +66,13 @@ class Context:
         """Nothing was set for that user. Raises StoreFailed."""
         if self.parts.element.core.rules.stored(aor) != NONE:
             await self.set_rules(aor, NONE)
+
+
+def _accounts(parts: Parts) -> Accounts:
+    """Those of a database, if that is where they are, or of memory."""
+    source = parts.stores.sources[0] if parts.stores.sources else None
+    if isinstance(source, SqlStore):
+        return StoredAccounts(source)
+    if source is None and isinstance(parts.users, KnownUsers):
+        return AccountsInMemory(parts.users)
+    return AccountsOfOthers(parts.users)
