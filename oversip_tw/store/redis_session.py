@@ -74,12 +74,16 @@ class Session:
 
     async def call(self, *words: Argument) -> Any:
         """The answer to a command. Raises RedisGone, StoreFailed."""
-        if self._speaker is None:
+        speaker = self._speaker
+        if speaker is None:
             raise RedisGone(f"{self._place.title} is away")
         try:
-            return await self._speaker.execute_command(*words)
+            return await speaker.execute_command(*words)
         except Exception as error:
-            raise failure(self._place, error) from error
+            failed = failure(self._place, error)
+            if isinstance(failed, RedisGone) and speaker is self._speaker:
+                self.drop(str(failed))  # it does not answer: whoever comes next need not wait for that
+            raise failed from error
 
     async def run(self, script: Script, keys: list[bytes], arguments: list[Argument]) -> Any:
         """What ``script`` gives. Raises as `call`."""

@@ -102,6 +102,20 @@ def redis() -> Redis:
     return Redis()
 
 
+class Sentinel(Redis):
+    """A Sentinel that watches the Redis of that port under the name mymaster."""
+
+    def __init__(self, watched: int) -> None:
+        self._watched = watched
+        super().__init__()
+
+    def start(self) -> None:
+        file = self.folder / "sentinel.conf"
+        file.write_text(f"port {self.port}\ndir {self.folder}\nsentinel monitor mymaster 127.0.0.1 {self._watched} 1\n")
+        self._command = [self._command[0], str(file), "--sentinel", "--bind", "127.0.0.1"]
+        super().start()
+
+
 class PostgreSQL:
     """A PostgreSQL cluster that only a Unix socket leads to. Root may not run it: then the user postgres does."""
 
