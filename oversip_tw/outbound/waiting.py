@@ -39,7 +39,7 @@ class Held:
         self,
         waiting: Waiting,
         key: bytes,
-        resumed: Callable[[Flow], None],
+        resumed: Callable[[Flow | None], None],
         failed: Callable[[], None],
         replaces: Hashable,
     ) -> None:
@@ -70,7 +70,7 @@ class Held:
         self.cancel()
         self._failed()
 
-    def _resume(self, flow: Flow) -> None:
+    def _resume(self, flow: Flow | None) -> None:
         self.cancel()
         self._resumed(flow)
 
@@ -98,11 +98,12 @@ class Waiting:
         self,
         key: bytes,
         seconds: float,
-        resumed: Callable[[Flow], None],
+        resumed: Callable[[Flow | None], None],
         failed: Callable[[], None],
         replaces: Hashable = None,
     ) -> Held:
         """Wait up to ``seconds`` for the binding ``key``: then ``resumed`` is called with its new flow, or ``failed``.
+        It is called with None when the binding came back, but to another server.
 
         Exactly one of them is called, once, unless the wait is cancelled. ``failed`` is called before this returns when
         nothing can wait: no key, no time, or too many who wait already. ``replaces`` (say an ACK's Call-ID and CSeq)
@@ -128,6 +129,15 @@ class Waiting:
             if held.active:
                 try:
                     held._resume(flow)
+                except Exception as error:
+                    self._report(error)
+
+    def came_back_elsewhere(self, key: bytes) -> None:
+        """The binding ``key`` is at another server now: what waits for it goes there."""
+        for held in tuple(self._held.get(key, ())):
+            if held.active:
+                try:
+                    held._resume(None)
                 except Exception as error:
                     self._report(error)
 

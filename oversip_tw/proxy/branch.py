@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 #: answers of a dead flow or device, after which another flow of the same instance is tried (RFC 5626 §5.3)
 _FLOW_FAILED: Final = (408, 430)
-
 #: seconds between the CANCEL of Timer C and our 408: a 2xx that crosses the CANCEL still counts
 _CROSSING: Final = 0.5
-
-
 # which timer has fired
 _TIMER_C: Final = 0
 _CROSSED: Final = 1
@@ -87,7 +84,13 @@ class Branch(Timed):
 
     def _start_on_flow(self, failed: Flow | None = None) -> None:
         """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
-        flow = self.context.core.current_flow(self.way.flow_id, self.way.key)
+        core = self.context.core
+        there = None if core.nodes is None else core.nodes.way(self.way, self.context.request, self.context.arrival)
+        if there is not None:
+            self.way = there
+            self._look_up_targets()
+            return
+        flow = core.current_flow(self.way.flow_id, self.way.key)
         if flow is not None and flow != failed:
             self._send_on_flow(flow)
         elif self.context.in_dialog and self.way.key:
@@ -107,10 +110,12 @@ class Branch(Timed):
         self._held = None
         self.end(endings.FLOW_GONE)
 
-    def _resumed(self, flow: Flow) -> None:
+    def _resumed(self, flow: Flow | None) -> None:
         self._held = None
-        if not self.ended:
+        if flow is not None and not self.ended:
             self._send_on_flow(flow)
+        elif not self.ended:
+            self._start_on_flow()
 
     def _send_on_flow(self, flow: Flow) -> None:
         refused = self._send(flow)

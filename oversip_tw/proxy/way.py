@@ -28,6 +28,7 @@ class Way:
         "loop_hash",
         "named_by_us",
         "next_hops",
+        "node",
         "others",
         "path",
         "profile",
@@ -55,6 +56,7 @@ class Way:
         allowed: tuple[str, ...] = (),
         anywhere: bool = True,
         hops: int = 0,
+        node: str = "",
     ) -> None:
         #: the R-URI the request leaves with
         self.uri = uri
@@ -90,3 +92,5 @@ class Way:
         self.anywhere = anywhere
         #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
         self.hops = hops
+        #: the server that holds ``flow_id``, as far as is known; "": this one
+        self.node = node

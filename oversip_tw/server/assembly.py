@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -23,6 +23,7 @@ from oversip_tw.promise import spawn
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.nodes import Elsewhere, Nodes
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
@@ -86,6 +87,8 @@ class Settings:
     #: further names of our addresses
     aliases: tuple[str, ...] = ()
     node: str = "1"
+    #: the servers that share our store, and where each is reached
+    nodes: Mapping[str, str] = field(default_factory=dict)
     #: at least 32 random octets each, kept over restarts; the first signs, all verify
     keys: tuple[bytes, ...] = ()
     trust: Trust = field(default_factory=Trust)
@@ -121,7 +124,9 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingLog(log, given.flows)
-    bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
+    bindings = location.MemoryLocation(
+        given.clock, given.wall, given.store, settings.location, changes.heard, failed, Elsewhere(waits).heard
+    )
     # an edge has no users: its domains are names of its own
     names = settings.aliases + settings.domains if settings.edge else settings.aliases
     ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
@@ -145,6 +150,8 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         health=Health(given.clock.seconds),
         run=hooking.run,
     )
+    if settings.nodes:
+        core.nodes = Nodes(settings.nodes, core.tokens, bindings)
     secret = settings.keys[0]
     logic, watch = _edge(core, settings, given, changes, waits)
     digest = _authenticator(given, settings, ours, bindings)

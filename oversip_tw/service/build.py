@@ -216,6 +216,7 @@ def _element_settings(
         domains=config.domains,
         aliases=config.aliases,
         node=node_name(config, store),
+        nodes={node.id: node.uri for node in config.node},
         keys=store.secrets("flows") if store is not None else (os.urandom(32),),
         trust=trust,
         limits=settings.message_limits(config),

@@ -6,6 +6,7 @@ from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
+from oversip_tw.config.values import host_and_port, transport_of
 from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
@@ -187,9 +188,18 @@ def trusted(config: Config) -> list[TrustedSource]:
         )
         for each in config.trusted
     ]
+    sources += [_source(node.uri) for node in config.node if node.id != config.node_id]
     if config.edge is not None and config.edge.core_sources:
         sources.append(TrustedSource(config.edge.core_sources, Role.CORE))
     return sources
+
+
+def _source(node: str) -> TrustedSource:
+    """Where another server sends from: over UDP its own port, over TCP and TLS any."""
+    (address, port), transport = host_and_port(node), transport_of(node)
+    if transport == "udp":
+        return TrustedSource((address,), Role.NODE, port, frozenset({"udp"}))
+    return TrustedSource((address,), Role.NODE, None, frozenset({transport}))
 
 
 def routing(config: Config) -> proxy.Settings:

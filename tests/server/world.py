@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import md5
 from itertools import count
 from typing import Any
@@ -13,6 +13,7 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.proxy import settings as proxy
+from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
@@ -83,18 +84,24 @@ class World:
         aliases: tuple[str, ...] = (),
         given: dict[str, Any] | None = None,
         told: dict[str, Any] | None = None,
+        node: str = "1",
+        nodes: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
+        clock: Clock | None = None,
         **proxy_settings: object,
     ) -> None:
         """``given``, ``told``: more of `Surroundings` and of `Settings`."""
-        self.clock = Clock()
-        self.clock.advance(1000)
+        self.clock = clock or Clock()
+        if clock is None:
+            self.clock.advance(1000)
+        self.address = address
         self.log = MemoryLog()
         self.flows = FlowTable()
         self.users = users or UsersInMemory()
-        self.udp = MemoryListener("udp", "127.0.0.1", 5060)
-        self.tcp = MemoryListener("tcp", "127.0.0.1", 5060)
-        self.ws = MemoryListener("ws", "127.0.0.1", 8080)
-        self.wss = MemoryListener("wss", "127.0.0.1", 8443)
+        self.udp = MemoryListener("udp", address, 5060)
+        self.tcp = MemoryListener("tcp", address, 5060)
+        self.ws = MemoryListener("ws", address, 8080)
+        self.wss = MemoryListener("wss", address, 8443)
         self._udp_flows: dict[bytes, MemoryFlow] = {}
         self.flows.serve_udp(lambda local, peer: self.udp_flow(peer))
         self.connector = FakeConnector((self.udp, self.tcp))
@@ -126,6 +133,9 @@ class World:
                 domains=domains,
                 aliases=aliases,
                 keys=(b"k" * 32,),
+                node=node,
+                nodes=nodes or {},
+                location=location.Settings(node=node if nodes else ""),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
                 registrar=registrar.Settings(domains=frozenset({DOMAIN})),
@@ -142,7 +152,7 @@ class World:
 
     def udp_flow(self, peer: tuple[str, int]) -> MemoryFlow:
         """The UDP flow to ``peer``, always the same one."""
-        id_ = pack_udp(("127.0.0.1", 5060), peer)
+        id_ = pack_udp((self.address, 5060), peer)
         flow = self._udp_flows.get(id_)
         if flow is None:
             flow = self._udp_flows[id_] = MemoryFlow("udp", peer, self.udp, id=id_, receiver=self.element)
