@@ -66,7 +66,7 @@ def listing(settings: Config) -> Sequence[Binding]:
 
 
 @contextlib.contextmanager
-def redis(settings: Config, for_users: bool = False, upgrade: bool = False) -> Iterator[tuple[Keys, Waiting]]:
+def redis(settings: Config, for_users: bool = False, check: bool = True) -> Iterator[tuple[Keys, Waiting]]:
     """A connection to the Redis of the store, or ``for_users`` to that of the users. Raises Failure."""
     from oversip_tw.store import redis_keys, redis_link
 
@@ -78,7 +78,8 @@ def redis(settings: Config, for_users: bool = False, upgrade: bool = False) -> I
         else:
             place = redis_link.Place.of(store.url or "redis://127.0.0.1:6379", store.sentinels, store.sentinel_name)
         waiting = redis_link.Waiting(place)
-        redis_keys.check_schema(waiting, keys, upgrade)
+        if check:
+            redis_keys.check_schema(waiting, keys)
         yield keys, waiting
     except StoreFailed as error:
         raise Failure(str(error)) from None
@@ -116,6 +117,9 @@ class _File:
 
     def __init__(self, path: str) -> None:
         self._path = path
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def names(self) -> list[tuple[str, str]]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import AbstractContextManager
 
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.sql import Database, transaction
@@ -93,6 +94,9 @@ class SqlAccounts:
                 self._database.execute(_FORGET_RULES, (aor_of(name, domain),))
         if not removed:
             raise UnknownUser(f"{name}@{domain}")
+
+    def together(self) -> AbstractContextManager[None]:
+        return transaction(self._database)
 
     def names(self) -> list[tuple[str, str]]:
         return [(name, domain) for name, domain in self._database.execute(_LIST)]

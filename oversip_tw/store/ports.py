@@ -7,6 +7,7 @@ service and the command line need besides.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from oversip_tw.registrar import changes
@@ -61,6 +62,9 @@ class Accounts(Protocol):
 
     def remove(self, name: str, domain: str) -> None:
         """Raises UnknownUser, StoreFailed. Bindings of that user stay until they expire."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is done inside of it may share the time of the disk: all of it is durable at its end."""
 
     def names(self) -> list[tuple[str, str]]:
         """(name, domain) of every user, by domain and name."""

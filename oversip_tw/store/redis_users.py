@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from oversip_tw.registrar.changes import StoreFailed
@@ -84,6 +85,9 @@ class RedisAccounts:
     def remove(self, name: str, domain: str) -> None:
         if not self._change("remove", name, domain.lower()):
             raise UnknownUser(f"{name}@{domain}")
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def names(self) -> list[tuple[str, str]]:
         try:

@@ -108,7 +108,10 @@ class Database(Protocol):
 
 @contextmanager
 def transaction(database: Database) -> Iterator[None]:
-    """All of the block happens, or nothing."""
+    """All of the block happens, or nothing. Within another one it is a part of that."""
+    if database.in_transaction:
+        yield
+        return
     database.begin()
     try:
         yield
