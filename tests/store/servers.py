@@ -143,7 +143,9 @@ class PostgreSQL:
         assert done.returncode == 0, (self.folder / "commands").read_text()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, if it does not run, and wait until it answers."""
+        if (self._data / "postmaster.pid").exists():
+            return
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=50"
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
