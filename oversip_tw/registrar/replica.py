@@ -62,6 +62,7 @@ class Replica:
     ) -> tuple[list[Binding], list[Binding]]:
         put: list[Binding] = []
         drop: list[Binding] = []
+        unknown: set[bytes] = set()
         here = {binding.key: binding for binding in self._location.bindings_now(aor)}
         for key, known in here.items():
             other = there.get(key)
@@ -72,13 +73,13 @@ class Replica:
                     self._end(known, Change.REMOVED)
                 else:
                     self._take(other)
-            elif other is None:
-                if settled:
-                    self._end(known, Change.FLOW_LOST)
-            elif self._is_over(other) and not _newer(known, other):
+            elif settled and (other is None or _newer(known, other)):
+                self._end(known, Change.FLOW_LOST)  # whoever held it does not stand by it
+                unknown.add(key)
+            elif other is not None and self._is_over(other) and not _newer(known, other):
                 self._end(known, Change.REMOVED)
         for key, other in there.items():
-            if key in here:
+            if key in here and key not in unknown:
                 if self._location.is_elsewhere(here[key]):
                     self._take(other)
             elif self._is_over(other) or self._location.is_elsewhere(other):
@@ -122,7 +123,7 @@ class Replica:
 
 def _same(one: Binding, other: Binding) -> bool:
     """Both were written by the same REGISTER."""
-    return one.call_id == other.call_id and one.cseq == other.cseq and one.flow_id == other.flow_id
+    return (one.call_id, one.cseq, one.node, one.flow_id) == (other.call_id, other.cseq, other.node, other.flow_id)
 
 
 def _newer(one: Binding, other: Binding) -> bool:
