@@ -115,6 +115,7 @@ class MemoryLocation:
         self._swept = int(clock.seconds()) - 1
         self._sweeping: Delayed | None = None
         self._stopped = False
+        self._complaint = ""
 
     # -- reading
 
@@ -394,8 +395,11 @@ class MemoryLocation:
         if self._store is not None:
             try:
                 await self._store.write(changes)
+                self._complaint = ""
             except StoreFailed as error:
-                self._failed(error)
+                if str(error) != self._complaint:  # a store that is away is said once, not for each phone that leaves
+                    self._complaint = str(error)
+                    self._failed(error)
 
 
 def _preference(binding: Binding) -> tuple[float, float]:

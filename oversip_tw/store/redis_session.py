@@ -31,7 +31,8 @@ class Session:
     """Connects, and again whenever a connection breaks or does not answer.
 
     ``came`` is called, and waited for, once both connections stand and before `up`; ``heard`` gets every message of
-    ``channel`` from before that on; ``left`` hears that it is over. ``failed`` hears why, once for each reason.
+    ``channel`` from before that on; ``there`` hears that it is up, ``left`` that it is over. ``failed`` hears why, once
+    for each reason.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Session:
         reactor: Any,
         came: Callable[[], Awaitable[None]],
         heard: Callable[[bytes], None],
+        there: Callable[[], None],
         left: Callable[[], None],
         failed: Failed,
     ) -> None:
@@ -50,7 +52,7 @@ class Session:
         self._place = place
         self._channels = (channel, own_channel)
         self._reactor = reactor
-        self._came, self._heard, self._left, self._failed = came, heard, left, failed
+        self._came, self._heard, self._there, self._left, self._failed = came, heard, there, left, failed
         self._speaker: Any = None
         self._hearer: Any = None
         self._again: Delayed | None = None
@@ -120,6 +122,7 @@ class Session:
         self._stop_deadline()
         self._pause, self._said = FIRST_PAUSE, ""
         self.up = True
+        self._there()
 
     async def _dial(self, host: str, port: int, protocol: Any, greet: bool = True) -> Any:
         number = self._number

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from oversip_tw.interfaces import Delayed
-from oversip_tw.promise import spawn
+from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, Outdated, StoreFailed
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.redis_keys import SCHEMA, Keys, check_schema, loaded, secrets_of
-from oversip_tw.store.redis_link import Argument, Place, RedisGone, Waiting
+from oversip_tw.store.redis_link import PATIENCE, Argument, Place, RedisGone, Waiting
 from oversip_tw.store.redis_scripts import LEASE, LOAD, WRITE
 from oversip_tw.store.redis_session import Session
 from oversip_tw.store.redis_users import RedisUsers
@@ -72,12 +72,15 @@ class RedisStore:
         self._secrets: dict[str, tuple[bytes, ...]] = {}
         #: by user: the version of what memory holds
         self._versions: dict[str, int] = {}
+        #: done when the first connection stands, or does not come to stand
+        self._began: Promise[None] = Promise()
         #: messages that came while everything was being compared
         self._early: list[bytes] | None = []
         #: when each of the other servers was last heard of; our own as well
         self._heard_of: dict[str, float] = {}
         self._beat: Delayed | None = None
         self._settle: Delayed | None = None
+        self._first: Delayed | None = None
         self._waiting: Waiting | None = Waiting(settings.place)
         try:
             check_schema(self._waiting, self._keys)
@@ -93,6 +96,7 @@ class RedisStore:
             reactor,
             self._came,
             self._message,
+            self._there,
             self._left,
             failed,
         )
@@ -142,6 +146,7 @@ class RedisStore:
         """Connect, and follow what others do."""
         self.abandon()
         self._session.start()
+        self._first = self._reactor.callLater(PATIENCE, self._began.resolve, None)
 
     async def refresh_users(self) -> None:
         """Read all users again. Raises StoreFailed."""
@@ -152,12 +157,17 @@ class RedisStore:
         """Let go. Our lease runs out by itself: who is back before that keeps its bindings."""
         self.abandon()
         self._stop_timers()
+        if self._first is not None and self._first.active():
+            self._first.cancel()
+        self._began.resolve(None)
         self._session.close()
 
     # -- writing
 
     async def write(self, changes: Changes) -> None:
         """Make ``changes`` durable, those of one user all at once. Raises Outdated, StoreFailed."""
+        if not self._began.done:
+            await self._began  # the first connection, in the first moments
         if not self._session.up:
             raise RedisGone(f"{self._settings.place.title} is away")
         offset = changes.offset
@@ -268,6 +278,9 @@ class RedisStore:
             key = self._keys.secret(name)
             if not await self._session.call("EXISTS", key):
                 await self._session.call("RPUSH", key, *secrets)
+
+    def _there(self) -> None:
+        self._began.resolve(None)
 
     def _left(self) -> None:
         self._early = []
