@@ -69,8 +69,6 @@ class Branch(Timed):
         known = None if self._target is None else core.profile_of(self._target)
         return known or core.profile("in_dialog" if self.context.in_dialog else "default")
 
-    # -- on the way out ---------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Send the request, as soon as it is known where to."""
         if self.way.refused:
