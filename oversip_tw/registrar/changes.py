@@ -36,6 +36,10 @@ class StoreFailed(Exception):
     """The store could not do what was asked, and nothing of it was done."""
 
 
+class StoreAway(StoreFailed):
+    """There is no connection to the store, or it broke before the answer: nobody knows whether it was done."""
+
+
 class Outdated(StoreFailed):
     """Another server has changed that user's bindings meanwhile. Memory knows by now how they are."""
 

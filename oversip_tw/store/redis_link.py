@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.registrar.changes import StoreAway, StoreFailed
 
 try:
     import hiredis
@@ -24,10 +24,6 @@ PATIENCE = 3.0
 
 Argument = str | bytes | int
 Command = tuple[Argument, ...]
-
-
-class RedisGone(StoreFailed):
-    """There is no connection, or it broke before the answer: nobody knows whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ def failure(place: Place, error: BaseException) -> StoreFailed:
     """``error`` in one line."""
     gone = isinstance(error, OSError | txredisapi.ConnectionError)
     words = " ".join(str(error).split()) or type(error).__name__
-    return (RedisGone if gone else StoreFailed)(f"{place.title}: {words}")
+    return (StoreAway if gone else StoreFailed)(f"{place.title}: {words}")
 
 
 class Waiting:

@@ -15,8 +15,8 @@ from twisted.internet.ssl import optionsForClientTLS
 
 from oversip_tw.interfaces import Delayed
 from oversip_tw.promise import spawn
-from oversip_tw.registrar.changes import StoreFailed
-from oversip_tw.store.redis_link import PATIENCE, Argument, Place, RedisGone, failure, hearer, speaker
+from oversip_tw.registrar.changes import StoreAway, StoreFailed
+from oversip_tw.store.redis_link import PATIENCE, Argument, Place, failure, hearer, speaker
 from oversip_tw.store.redis_scripts import ALL, Script
 
 #: seconds until the next try; doubled each time
@@ -75,15 +75,15 @@ class Session:
         self._end()
 
     async def call(self, *words: Argument) -> Any:
-        """The answer to a command. Raises RedisGone, StoreFailed."""
+        """The answer to a command. Raises StoreAway, StoreFailed."""
         speaker = self._speaker
         if speaker is None:
-            raise RedisGone(f"{self._place.title} is away")
+            raise StoreAway(f"{self._place.title} is away")
         try:
             return await speaker.execute_command(*words)
         except Exception as error:
             failed = failure(self._place, error)
-            if isinstance(failed, RedisGone) and speaker is self._speaker:
+            if isinstance(failed, StoreAway) and speaker is self._speaker:
                 self.drop(str(failed))  # it does not answer: whoever comes next need not wait for that
             raise failed from error
 
@@ -129,7 +129,7 @@ class Session:
         made = await connectProtocol(self._endpoint(host, port), protocol)
         if number != self._number:
             made.transport.abortConnection()
-            raise RedisGone(f"{self._place.title} is away")
+            raise StoreAway(f"{self._place.title} is away")
         if greet:
             for words in self._place.greeting:
                 await made.execute_command(*words)
@@ -160,7 +160,7 @@ class Session:
                 asked.transport.loseConnection()
             if found:
                 return found[0].decode(), int(found[1])
-        raise RedisGone(f"{self._place.title}: no Sentinel knows where it is")
+        raise StoreAway(f"{self._place.title}: no Sentinel knows where it is")
 
     def _broke(self, number: int) -> None:
         if number == self._number and not self._closed:

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from oversip_tw.interfaces import Delayed
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import Changes, Outdated, StoreFailed
+from oversip_tw.registrar.changes import Changes, Outdated, StoreAway, StoreFailed
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.redis_keys import SCHEMA, Keys, check_schema, loaded, secrets_of
-from oversip_tw.store.redis_link import PATIENCE, Argument, Place, RedisGone, Waiting
+from oversip_tw.store.redis_link import PATIENCE, Argument, Place, Waiting
 from oversip_tw.store.redis_scripts import LEASE, LOAD, WRITE
 from oversip_tw.store.redis_session import Session
 from oversip_tw.store.redis_users import RedisUsers
@@ -169,7 +169,7 @@ class RedisStore:
         if not self._began.done:
             await self._began  # the first connection, in the first moments
         if not self._session.up:
-            raise RedisGone(f"{self._settings.place.title} is away")
+            raise StoreAway(f"{self._settings.place.title} is away")
         offset = changes.offset
         users: dict[str, tuple[list[Binding], list[Binding]]] = {}
         for binding in changes.put:

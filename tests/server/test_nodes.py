@@ -317,7 +317,8 @@ class Tokened(NodesCase):
         location = self.b.element.core.location
         assert isinstance(location, MemoryLocation)
         [binding] = location.by_flow(bob.flow.id)
-        wrong = Binding(**{name: getattr(binding, name) for name in Binding.__slots__} | {"node": "a"})
+        wrong = binding.living(binding.expires_at)
+        wrong.node = "a"
         location.commit_now((wrong,), ())
         self.b.lose(bob.flow)
         alice.invite(bob.aor)

@@ -9,13 +9,13 @@ from twisted.internet import reactor
 from twisted.trial import unittest
 
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import Change, Outdated, StoreFailed
+from oversip_tw.registrar.changes import Change, Outdated, StoreAway, StoreFailed
 from oversip_tw.registrar.location import MemoryLocation, Settings
 from oversip_tw.registrar.replica import Replica
 from oversip_tw.store import redis_link, redis_store
 from oversip_tw.store.passwords import digests
 from oversip_tw.store.redis_keys import SCHEMA, Keys, living
-from oversip_tw.store.redis_link import Place, RedisGone, Waiting
+from oversip_tw.store.redis_link import Place, Waiting
 from oversip_tw.store.redis_users import RedisAccounts
 from tests.registrar.phones import DOMAIN
 from tests.store import servers
@@ -246,7 +246,7 @@ class RedisAway(Case):
         a.bind()
         self.soon(lambda: b.contacts())
         self.down(a, b)
-        self.assertRaises(RedisGone, a.bind, 2)
+        self.assertRaises(StoreAway, a.bind, 2)
         self.assertEqual((a.contacts(), b.contacts()), (["sip:x1"], ["sip:x1"]))
         self.up(a, b)
         a.bind(2)
