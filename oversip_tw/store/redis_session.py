@@ -24,6 +24,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 #: seconds that connecting and comparing may take in all
 MOST = 60.0
 
+#: what a Redis answers that became a replica, or is not ready yet: another may be
+_NOT_THIS_ONE = ("READONLY", "MASTERDOWN", "LOADING")
+
 Failed = Callable[[BaseException], None]
 
 
@@ -83,8 +86,9 @@ class Session:
             return await speaker.execute_command(*words)
         except Exception as error:
             failed = failure(self._place, error)
-            if isinstance(failed, StoreAway) and speaker is self._speaker:
-                self.drop(str(failed))  # it does not answer: whoever comes next need not wait for that
+            useless = isinstance(failed, StoreAway) or str(error).startswith(_NOT_THIS_ONE)
+            if useless and speaker is self._speaker:
+                self.drop(str(failed))  # whoever comes next need not wait for the same
             raise failed from error
 
     async def run(self, script: Script, keys: list[bytes], arguments: list[Argument]) -> Any:

@@ -26,6 +26,9 @@ REMEMBER = 3_600_000
 #: users of one look when all are read
 PAGE = 500
 
+#: signs of life within a lease, and how much of it a server may be silent: whoever notices needs a part as well
+_BEATS, _SILENT = 5, 0.6
+
 Repair = tuple[str, list[Binding], list[Binding]]
 
 
@@ -268,7 +271,7 @@ class RedisStore:
         now = self._reactor.seconds()
         self._heard_of = dict.fromkeys((self._settings.node, *self._others()), now)
         self._stop_timers()
-        self._beat = self._reactor.callLater(self._settings.lease / 3, self._tick)
+        self._beat = self._reactor.callLater(self._settings.lease / _BEATS, self._tick)
         self._settle = self._reactor.callLater(self._settings.lease, self._settled)
 
     async def _give_back(self) -> None:
@@ -331,19 +334,19 @@ class RedisStore:
         return set() if self._follower is None else self._follower.others()
 
     async def _renew(self) -> None:
-        lease = int(self._settings.lease * 1000)
+        lease = int(self._settings.lease * _SILENT * 1000)
         node = self._settings.node
         await self._session.run(LEASE, [self._keys.node(node)], [self._keys.events, node, lease])
 
     def _tick(self) -> None:
-        self._beat = self._reactor.callLater(self._settings.lease / 3, self._tick)
+        self._beat = self._reactor.callLater(self._settings.lease / _BEATS, self._tick)
         now, lease = self._reactor.seconds(), self._settings.lease
         if now - self._heard_of[self._settings.node] > lease:
             self._session.drop(f"{self._settings.place.title}: our own words do not come back")
             return
         spawn(self._renew(), self._failed)
         for node in self._others():
-            if now - self._heard_of.setdefault(node, now) > lease:
+            if now - self._heard_of.setdefault(node, now) > lease * _SILENT:
                 spawn(self._bury(node), self._failed)
 
     async def _bury(self, node: str) -> None:
