@@ -74,29 +74,26 @@ class Branch(Timed):
         if self.way.refused:
             self.end(Outcome(self.way.refused))
         elif self.way.flow_id:
-            self._start_on_flow()
+            self.start_on_flow()
         elif self.way.targets:
             self._try_targets(self.way.targets)
         else:
-            self._look_up_targets()
+            self.look_up_targets()
 
-    def _start_on_flow(self, failed: Flow | None = None) -> None:
+    def start_on_flow(self, failed: Flow | None = None) -> None:
         """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
         core = self.context.core
-        there = None if core.nodes is None else core.nodes.way(self.way, self.context.request, self.context.arrival)
-        if there is not None:
-            self.way = there
-            self._look_up_targets()
+        if core.nodes is not None and core.nodes.leads_away(self):
             return
         flow = core.current_flow(self.way.flow_id, self.way.key)
         if flow is not None and flow != failed:
             self._send_on_flow(flow)
         elif self.context.in_dialog and self.way.key:
-            self._hold()
+            self.hold()
         else:
-            self._next_flow(endings.FLOW_GONE)
+            self.next_flow(endings.FLOW_GONE)
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
         """The client lost its connection in mid-dialog: give it time to come back."""
         waiting = self.context.core.waiting
         seconds = waiting.settings.seconds(self.context.request.method)
@@ -113,14 +110,14 @@ class Branch(Timed):
         if flow is not None and not self.ended:
             self._send_on_flow(flow)
         elif not self.ended:
-            self._start_on_flow()
+            self.start_on_flow()
 
     def _send_on_flow(self, flow: Flow) -> None:
         refused = self._send(flow)
         if refused is not None:
-            self._next_flow(refused)
+            self.next_flow(refused)
 
-    def _look_up_targets(self) -> None:
+    def look_up_targets(self) -> None:
         core = self.context.core
         try:
             targets = core.targets_at_once(self.way, self.context.arrival)
@@ -174,7 +171,7 @@ class Branch(Timed):
             otherwise = refused
         self.end(otherwise)
 
-    def _next_flow(self, otherwise: Outcome) -> None:
+    def next_flow(self, otherwise: Outcome) -> None:
         """Try the next flow of the same instance, or end with ``otherwise`` when there is none."""
         self.transaction = None
         if self._others and not self.context.cancelled_by_caller:
@@ -226,8 +223,6 @@ class Branch(Timed):
             self.transaction = transaction
         return transaction is self.transaction
 
-    # -- ClientUser -------------------------------------------------------------------------------------------------
-
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A response came. 2xx to INVITE pass always, also late ones of a target we gave up (§16.7 step 5)."""
         status = response.status
@@ -278,8 +273,11 @@ class Branch(Timed):
         elif response.status == 503 and self._targets and self.profile.failover_on_503:
             self._drop_failover_timer()
             self._next_target(outcome)
+        elif response.status == 430 and self.way.near is not None and self.context.core.nodes is not None:
+            self._drop_failover_timer()
+            self.context.core.nodes.lost(self)
         elif response.status in _FLOW_FAILED and self._others:
-            self._next_flow(outcome)
+            self.next_flow(outcome)
         else:
             self.end(outcome)
 
@@ -292,23 +290,25 @@ class Branch(Timed):
         elif self._targets:
             self._next_target(endings.NO_ANSWER)
         else:
-            self._next_flow(endings.NO_ANSWER)
+            self.next_flow(endings.NO_ANSWER)
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The flow is gone, or the next hop cannot be reached."""
         if not self._is_mine(transaction) or self.ended:
             return
-        self.transaction = None
+        core, self.transaction = self.context.core, None
         self._stop_timers()
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
+        elif self.way.near is not None and core.nodes is not None:
+            core.nodes.lost(self)
         elif not self.way.flow_id:
             self._next_target(self._not_reached(reason))
         elif self.context.in_dialog:
             # Sent, unanswered, and the client is gone: it is sent again once that comes back (rules of carry-over).
-            self._start_on_flow(self.flow)
+            self.start_on_flow(self.flow)
         else:
-            self._next_flow(endings.FLOW_GONE)
+            self.next_flow(endings.FLOW_GONE)
 
     def _not_reached(self, reason: str) -> Outcome:
         """The next hop refused the connection, or nobody is there (ICMP): whoever comes next need not try."""
@@ -317,8 +317,6 @@ class Branch(Timed):
         if self._target is not None:
             self.context.core.found_dead(self._target, self.profile.down_for, reason)
         return endings.CORE_NOT_CONNECTED if self.way.configured else endings.NOT_CONNECTED
-
-    # -- ending -----------------------------------------------------------------------------------------------------
 
     def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Stop ringing: nothing has been sent, or a CANCEL follows the first provisional answer (§9.1)."""

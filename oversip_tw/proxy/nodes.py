@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from oversip_tw.outbound.token import Tokens
 from oversip_tw.outbound.waiting import Waiting
+from oversip_tw.proxy import endings
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.way import Way
@@ -14,6 +16,9 @@ from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.location import Location
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri, host_port
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.branch import Branch
 
 
 class Nodes:
@@ -30,28 +35,55 @@ class Nodes:
         self._tokens = tokens
         self._location = location
 
-    def way(self, way: Way, request: Request, arrival: Arrival) -> Way | None:
-        """The way by the server that holds the flow ``way`` leads to; None: it is ours to find.
+    def leads_away(self, branch: Branch) -> bool:
+        """Whether ``branch``, which is to be sent on a client's flow, was led to another server, or given up: it came
+        from one, and the phone has moved on."""
+        arrival = branch.context.arrival
+        there = self.way(branch.way, branch.context.request, arrival)
+        if there is not None:
+            branch.way = there
+            branch.look_up_targets()
+            return True
+        if arrival.from_node and self._place(branch.way)[0] in self._uris:
+            branch.next_flow(endings.FLOW_GONE)
+            return True
+        return False
 
-        The binding counts, wherever it was when the token was made.
-        """
+    def lost(self, branch: Branch) -> None:
+        """The server that ``branch`` was led to is gone, or has no such flow any more: look again where the phone is,
+        and within a dialog wait for it."""
+        gone, near = branch.way.node, branch.way.near
+        assert near is not None
+        branch.transaction = None
+        branch.way = near
+        if self._place(near)[0] != gone:
+            branch.start_on_flow()
+        elif branch.context.in_dialog and near.key:
+            branch.hold()
+        else:
+            branch.next_flow(endings.FLOW_GONE)
+
+    def _place(self, way: Way) -> tuple[str, bytes]:
+        """The server and the flow that ``way`` leads to. The binding counts, wherever it was when the token was made;
+        one that has ended may come back to us as well as to anybody."""
+        binding = self._location.by_key(way.key) if way.key else None
+        if binding is None:
+            return way.node, way.flow_id
+        return ("", b"") if binding.ended else (binding.node, binding.flow_id)
+
+    def way(self, way: Way, request: Request, arrival: Arrival) -> Way | None:
+        """The way by the server that holds the flow ``way`` leads to; None: it is ours to find."""
         if arrival.from_node:
             return None
-        node, flow_id = way.node, way.flow_id
-        binding = self._location.by_key(way.key) if way.key else None
-        if binding is not None:
-            if binding.ended:
-                return None  # it may come back to us as well as to anybody
-            node, flow_id = binding.node, binding.flow_id
+        node, flow_id = self._place(way)
         uri = self._uris.get(node)
         if uri is None or not flow_id:
             return None
-        key = way.key
         if in_dialog(request):
-            token = self._tokens.record_route_of(node, flow_id, key, request.call_id, request.from_tag)
+            token = self._tokens.record_route_of(node, flow_id, way.key, request.call_id, request.from_tag)
         else:
-            token = self._tokens.path_of(node, flow_id, key)
-        return Way(
+            token = self._tokens.path_of(node, flow_id, way.key)
+        there = Way(
             way.uri,
             path=(f"{uri[0]}{token}{uri[1]}", *way.path),
             q=way.q,
@@ -59,7 +91,10 @@ class Nodes:
             loop_hash=way.loop_hash,
             named_by_us=True,
             hops=way.hops,
+            node=node,
         )
+        there.near = way
+        return there
 
 
 class Elsewhere:

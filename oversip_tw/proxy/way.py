@@ -27,6 +27,7 @@ class Way:
         "key",
         "loop_hash",
         "named_by_us",
+        "near",
         "next_hops",
         "node",
         "others",
@@ -92,5 +93,7 @@ class Way:
         self.anywhere = anywhere
         #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
         self.hops = hops
+        #: what it was before it became a way by another server: for when that is gone, or the phone is back
+        self.near: Way | None = None
         #: the server that holds ``flow_id``, as far as is known; "": this one
         self.node = node

@@ -297,6 +297,96 @@ class Moves(NodesCase):
         self.assertEqual((len(bob.requests("ACK"))), 1)
 
 
+class Deaths(NodesCase):
+    """A server is gone, and the others have not heard of it yet."""
+
+    def move(self, phone: Phone, world: World) -> None:
+        phone.world = world
+        phone.flow = world.connect(phone.flow.transport)
+        self.assertEqual(phone.register(keep=True).status, 200)
+
+    def dies(self, node: str) -> None:
+        """What is sent there comes back as ICMP says: nobody listens."""
+        self.worlds.pop(node)
+        self.carry()
+
+    def refused(self, node: str) -> None:
+        for world in self.worlds.values():
+            world.element.unreachable((ADDRESSES[node], 5060))
+        self.carry()
+
+    def test_call_to_a_dead_one(self) -> None:
+        """Its phones are not there: 480, as for anybody who is not."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        self.dies("b")
+        alice.invite(bob.aor)
+        self.carry()
+        self.refused("b")
+        self.assertEqual(alice.statuses()[-1], 480)
+        self.nothing_left()
+
+    def test_other_phone_of_the_instance(self) -> None:
+        """Another flow of the same phone, at a server that lives, is tried."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        second = self.a.phone("bob")
+        second.instance = bob.instance
+        contact = f'<{second.contact}>;+sip.instance="<{bob.instance}>";reg-id=2;expires=600'
+        self.clock.advance(1)
+        self.assertEqual(bob.register().status, 200)
+        self.carry()
+        self.assertEqual(second.register(Contact=contact).status, 200)
+        self.clock.advance(1)
+        self.assertEqual(bob.register().status, 200)
+        self.dies("b")
+        alice.invite(bob.aor)
+        self.carry()
+        self.refused("b")
+        self.assertEqual(len(second.requests("INVITE")), 1)
+
+    def test_in_a_call(self) -> None:
+        """A request in a call waits for the phone, which comes back at a server that lives."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        out, _ = self.call(alice, bob)
+        self.dies("b")
+        alice.take()
+        out.send("INFO")
+        self.carry()
+        self.refused("b")
+        self.assertEqual(alice.take(), [])
+        self.move(bob, self.a)
+        [info] = bob.requests("INFO")
+        bob.answer(info, 200)
+        self.assertEqual(alice.statuses(), [200])
+        out.send("BYE")
+        self.assertEqual(len(bob.requests("BYE")), 1)
+
+    def test_nobody_comes_back(self) -> None:
+        """If it does not, the request ends as ever."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        out, _ = self.call(alice, bob)
+        self.dies("b")
+        alice.take()
+        out.send("INFO")
+        self.carry()
+        self.refused("b")
+        self.clock.pump([1.0] * 10)
+        self.assertEqual(alice.statuses()[-1], 480)
+        self.nothing_left()
+
+    def test_moved_on(self) -> None:
+        """The other server says that the phone is gone, which is here by now: it is sent again at once."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        out, _ = self.call(alice, bob)
+        alice.take()
+        out.send("INFO")
+        self.move(bob, self.a)
+        self.carry()
+        [info] = bob.requests("INFO")
+        bob.answer(info, 200)
+        self.assertEqual(alice.statuses(), [200])
+        self.nothing_left()
+
+
 class Tokened(NodesCase):
     """Who may say so."""
 
