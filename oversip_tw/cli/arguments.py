@@ -82,8 +82,13 @@ def parser() -> argparse.ArgumentParser:
     kick.add_argument("--reason", metavar="TEXT", help="what a WebSocket is told as it is closed")
     kick.set_defaults(command=_kick)
 
-    database = commands.add_parser("db", help="the store's tables").add_subparsers(metavar="COMMAND", required=True)
-    upgrade = database.add_parser(
+    _database_command(commands.add_parser("db", help="the store's tables"), common)
+    _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
+    return top
+
+
+def _database_command(command: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    upgrade = command.add_subparsers(metavar="COMMAND", required=True).add_parser(
         "upgrade",
         parents=[common],
         help="bring the store up to date",
@@ -91,9 +96,6 @@ def parser() -> argparse.ArgumentParser:
         "first; whatever fails leaves everything as it was.",
     )
     upgrade.set_defaults(command=_upgrade)
-
-    _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
-    return top
 
 
 def _import_command(command: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.registrar.index import Index
-from oversip_tw.registrar.places import bare, place
+from oversip_tw.registrar.places import bare, place, preference
 from oversip_tw.sip.uri import Uri
 
 #: seconds between two looks for what has expired
@@ -100,7 +100,8 @@ class MemoryLocation:
         self._on_change = on_change
         self._elsewhere = elsewhere
         self._failed = failed
-        self._offset = self._wall() - clock.seconds()
+        #: what makes a date (seconds since 1970) of a time of the clock
+        self.offset = self._wall() - clock.seconds()
         self._users: dict[str, tuple[Binding, ...]] = {}
         self._keys: dict[bytes, Binding] = {}
         self._flows: Index[bytes] = Index()
@@ -175,11 +176,6 @@ class MemoryLocation:
         now = self._clock.seconds()
         return [binding for binding in found if binding.expires_at > now and not binding.lost]
 
-    @property
-    def offset(self) -> float:
-        """What makes a date (seconds since 1970) of a time of the clock."""
-        return self._offset
-
     def is_elsewhere(self, binding: Binding) -> bool:
         """Another server holds its flow."""
         return self._settings.node != "" and binding.node != self._settings.node
@@ -195,7 +191,7 @@ class MemoryLocation:
 
     async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding], strict: bool = False) -> None:
         if self._store is not None:
-            await self._store.write(Changes(put, drop, (), self._clock.seconds(), self._offset, strict))
+            await self._store.write(Changes(put, drop, (), self._clock.seconds(), self.offset, strict))
         self.commit_now(put, drop)
 
     @property
@@ -224,13 +220,13 @@ class MemoryLocation:
         for binding in lost:
             self._end(binding, now)
             self._on_change(Change.FLOW_LOST, binding)
-        await self._write(Changes((), lost, (), now, self._offset))
+        await self._write(Changes((), lost, (), now, self.offset))
 
     async def remove(self, found: Sequence[Binding]) -> None:
         """End those of ``found`` that nothing newer has replaced meanwhile. Durable on return, else StoreFailed."""
         now = self._clock.seconds()
         if self._store is not None and found:
-            await self._store.write(Changes((), found, (), now, self._offset))
+            await self._store.write(Changes((), found, (), now, self.offset))
         for binding in found:
             if self._keys.get(binding.key) is binding:
                 self._end(binding, now)
@@ -241,7 +237,7 @@ class MemoryLocation:
         if self._store is None:
             return
         now = self._clock.seconds()
-        for binding in await self._store.load(self._offset):
+        for binding in await self._store.load(self.offset):
             self._revive(binding, now)
 
     def remember(self, binding: Binding) -> None:
@@ -275,7 +271,7 @@ class MemoryLocation:
             self._users[binding.aor] = (binding,)
         else:
             others = [other for other in known if other is not old]
-            self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference))
+            self._users[binding.aor] = tuple(sorted((binding, *others), key=preference))
         self._keys[key] = binding
         self._look_at(binding)
 
@@ -345,14 +341,14 @@ class MemoryLocation:
         forgotten = self._take_forgotten(now)
         ours = [binding for binding in over if not self.is_elsewhere(binding)]
         if self._store is not None and (ours or forgotten):
-            spawn(self._write(Changes((), ours, forgotten, now, self._offset)), self._failed)
+            spawn(self._write(Changes((), ours, forgotten, now, self.offset)), self._failed)
         return len(over) >= SWEEP_LIMIT or len(forgotten) >= SWEEP_LIMIT
 
     def _follow_wall(self) -> None:
         offset = self._wall() - self._clock.seconds()
-        step = offset - self._offset
+        step = offset - self.offset
         if abs(step) > CLOCK_STEP:
-            self._offset = offset
+            self.offset = offset
             if self._store is not None:
                 spawn(self._store.shift(step), self._failed)
 
@@ -400,7 +396,3 @@ class MemoryLocation:
                 if str(error) != self._complaint:  # a store that is away is said once, not for each phone that leaves
                     self._complaint = str(error)
                     self._failed(error)
-
-
-def _preference(binding: Binding) -> tuple[float, float]:
-    return (-binding.q, -binding.updated_at)

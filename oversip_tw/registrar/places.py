@@ -1,9 +1,10 @@
-"""What of a Contact is compared, to find whom a request means that names one."""
+"""What of a Contact is compared, to find whom a request means that names one; and which of several comes first."""
 
 from __future__ import annotations
 
 import re
 
+from oversip_tw.registrar.binding import Binding
 from oversip_tw.sip.uri import Uri
 
 # A Contact whose user and host need no decoding: nearly all of them.
@@ -23,3 +24,8 @@ def bare(uri: Uri) -> Uri:
     """``uri`` without what differs between a phone's REGISTER and its calls."""
     kept = tuple([(name, value) for name, value in uri.params if name not in ("ob", "transport")])
     return uri if len(kept) == len(uri.params) else uri.replace(params=kept)
+
+
+def preference(binding: Binding) -> tuple[float, float]:
+    """Sorts the bindings of a user: highest q first, then the newest."""
+    return (-binding.q, -binding.updated_at)

@@ -150,8 +150,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         health=Health(given.clock.seconds),
         run=hooking.run,
     )
-    if settings.nodes:
-        core.nodes = Nodes(settings.nodes, core.tokens, bindings)
+    core.nodes = Nodes(settings.nodes, core.tokens, bindings) if settings.nodes else None
     secret = settings.keys[0]
     logic, watch = _edge(core, settings, given, changes, waits)
     digest = _authenticator(given, settings, ours, bindings)

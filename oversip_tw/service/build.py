@@ -161,24 +161,26 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    _follow_rules(element, rules, store)
-    location = element.core.location
-    assert isinstance(location, MemoryLocation)
-    if stores.follow is not None:
-        stores.follow(Replica(location, reactor))
+    location = _following(element, rules, stores, reactor)
     return Parts(
         config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
         proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
 
-def _follow_rules(
-    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], store: BindingStore | None
-) -> None:
-    """Of users: those of the configuration, and those in the store as they come and go."""
+def _following(
+    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], stores: Stores, reactor: Any
+) -> MemoryLocation:
+    """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
+    the store as they come and go."""
     element.core.rules.configure(*rules)
-    if isinstance(store, SqlStore):
-        store.rules.follow(element.core.rules.store)
+    if isinstance(stores.bindings, SqlStore):
+        stores.bindings.rules.follow(element.core.rules.store)
+    location = element.core.location
+    assert isinstance(location, MemoryLocation)
+    if stores.follow is not None:
+        stores.follow(Replica(location, reactor))
+    return location
 
 
 def _websocket(
