@@ -52,6 +52,20 @@ class RedisUsers(KnownUsers):
             )
         await session.call("SET", self._keys.users_version, max(self.version, 1), "NX")
 
+    async def put(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool:
+        """Let "add", "change" or "remove" happen to a user, for all servers; False: there is one already, or none.
+        Raises StoreFailed."""
+        session = self.session
+        assert session is not None
+        value = records.digests_written(digests)
+        done = await session.run(
+            USER, [self._keys.users, self._keys.users_version],
+            [self._keys.events, how, records.field_of(name, domain), value],
+        )  # fmt: skip
+        if done:
+            self.set(name, domain, digests if how != "remove" else None)
+        return bool(done)
+
     def changed(self, field: bytes, value: bytes) -> None:
         """A message says so."""
         name, domain = records.user_of(field)

@@ -12,11 +12,13 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, Outdated, StoreAway, StoreFailed
 from oversip_tw.registrar.location import MemoryLocation, Settings
 from oversip_tw.registrar.replica import Replica
+from oversip_tw.service.api.accounts import AccountsOfOthers, SharedAccounts
 from oversip_tw.store import redis_link, redis_store
-from oversip_tw.store.passwords import digests
+from oversip_tw.store.passwords import UnknownUser, UserExists, digests
 from oversip_tw.store.redis_keys import SCHEMA, Keys, living
 from oversip_tw.store.redis_link import Place, Waiting
 from oversip_tw.store.redis_users import RedisAccounts
+from oversip_tw.web.api import Problem
 from tests.registrar.phones import DOMAIN
 from tests.store import servers
 from tests.store.contracts import binding
@@ -202,6 +204,32 @@ class TwoServers(Case):
         error = self.assertRaises(StoreFailed, self.node, "a")
         self.assertIn('another server is node "a"', str(error))
         self.assertNotIn("\n", str(error))
+
+    def test_users_by_a_running_server(self) -> None:
+        """What the API of one server does to users, the others know at once; nobody twice, and none that is not
+        there. A file or a web application is none of its business."""
+        a, b = self.node("a"), self.node("b")
+        shared, run = SharedAccounts(a.store.users), self.reactor.result
+        run(shared.add("alice", DOMAIN, "one"))
+        run(shared.add("bob", DOMAIN, "one"))
+        self.assertRaises(UserExists, run, shared.add("alice", DOMAIN, "two"))
+        self.assertRaises(UnknownUser, run, shared.change("carol", DOMAIN, "two"))
+        self.assertRaises(UnknownUser, run, shared.remove("carol", DOMAIN))
+        run(shared.change("alice", DOMAIN, "two"))
+        made = digests("alice", DOMAIN, "two")[0]
+        assert made is not None
+        self.soon(lambda: b.store.users.ha1_now("alice", DOMAIN, "MD5") == made.hex())
+        self.assertEqual(run(shared.after(None, 1)), [("alice", DOMAIN)])
+        self.assertEqual(run(shared.after(("alice", DOMAIN), 5)), [("bob", DOMAIN)])
+        run(shared.remove("alice", DOMAIN))
+        self.assertFalse(run(shared.has("alice", DOMAIN)))
+        self.soon(lambda: b.store.users.known == 1)
+        others = AccountsOfOthers(b.store.users)
+        self.assertTrue(run(others.has("bob", DOMAIN)))
+        for doing in (others.add, others.change):
+            self.assertRaises(Problem, run, doing("bob", DOMAIN, "x"))
+        self.assertRaises(Problem, run, others.remove("bob", DOMAIN))
+        self.assertRaises(Problem, run, others.after(None, 1))
 
     def test_messages_of_others(self) -> None:
         """What somebody else publishes there harms nobody."""

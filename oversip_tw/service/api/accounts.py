@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from oversip_tw.store import passwords
-from oversip_tw.store.passwords import UnknownUser, UserExists
+from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
 from oversip_tw.store.ports import Users
 from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
@@ -65,8 +66,7 @@ class AccountsInMemory:
         self._users = users
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
-        found = sorted(self._users.names(), key=_order)
-        return [each for each in found if last is None or _order(each) > _order(last)][:most]
+        return _after(self._users.names(), last, most)
 
     async def has(self, name: str, domain: str) -> bool:
         return (name, domain) in self._users.names()
@@ -85,6 +85,38 @@ class AccountsInMemory:
         if not await self.has(name, domain):
             raise UnknownUser(f"{name}@{domain}")
         self._users.set(name, domain, None)
+
+
+class SharedUsers(Protocol):
+    """`oversip_tw.store.redis_users.RedisUsers`, whose libraries nobody else has to have."""
+
+    def names(self) -> Collection[Account]: ...
+    async def put(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool: ...
+
+
+class SharedAccounts:
+    """Those of all servers on one Redis."""
+
+    def __init__(self, users: SharedUsers) -> None:
+        self._users = users
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        return _after(self._users.names(), last, most)
+
+    async def has(self, name: str, domain: str) -> bool:
+        return (name, domain) in self._users.names()
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        if not await self._users.put("add", name, domain, passwords.digests(name, domain, password)):
+            raise UserExists(f"{name}@{domain}")
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        if not await self._users.put("change", name, domain, passwords.digests(name, domain, password)):
+            raise UnknownUser(f"{name}@{domain}")
+
+    async def remove(self, name: str, domain: str) -> None:
+        if not await self._users.put("remove", name, domain):
+            raise UnknownUser(f"{name}@{domain}")
 
 
 class AccountsOfOthers:
@@ -107,6 +139,11 @@ class AccountsOfOthers:
 
     async def remove(self, name: str, domain: str) -> None:
         raise Problem(409, _OTHERS)
+
+
+def _after(names: Collection[Account], last: Account | None, most: int) -> list[Account]:
+    found = sorted(names, key=_order)
+    return [each for each in found if last is None or _order(each) > _order(last)][:most]
 
 
 def _order(account: Account) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from oversip_tw.proxy.user_rules import NONE, Rules
-from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, StoredAccounts
+from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, SharedAccounts, StoredAccounts
 from oversip_tw.service.build import Parts
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
@@ -73,6 +74,9 @@ def _accounts(parts: Parts) -> Accounts:
     source = parts.stores.sources[0] if parts.stores.sources else None
     if isinstance(source, SqlStore):
         return StoredAccounts(source)
+    if hasattr(parts.users, "put"):
+        shared: Any = parts.users
+        return SharedAccounts(shared)
     if source is None and isinstance(parts.users, KnownUsers):
         return AccountsInMemory(parts.users)
     return AccountsOfOthers(parts.users)
