@@ -33,6 +33,10 @@ def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
 
 
+def _nothing_moves(old: bytes, key: bytes, flow: Flow) -> None:
+    """Nothing is under way on the flow that a binding was on."""
+
+
 class _Asked:
     """One REGISTER."""
 
@@ -57,8 +61,9 @@ class Registrar:
     """Turns REGISTERs into bindings of ``location``.
 
     ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
-    that a REGISTER brought to a flow, ``on_change`` of every change; both are called once it is durable and may not
-    raise. ``new_id`` makes To tags.
+    that a REGISTER brought to a flow, ``superseded`` before that of the id of the flow that it was on, if that was
+    another, ``on_change`` of every change; all are called once it is durable and may not raise. ``new_id`` makes To
+    tags.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Registrar:
         secret: bytes,
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+        superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
     ) -> None:
         self._location = location
         #: the same where nothing that is asked of it has to be waited for
@@ -85,6 +91,7 @@ class Registrar:
         self._secret = secret
         self._on_change = on_change
         self._came_back = came_back
+        self._superseded = superseded
         self._turns = Turns()
 
     async def register(
@@ -279,6 +286,8 @@ class Registrar:
             self._on_change(change, binding)
         for binding in plan.displaced:
             self._ask_whether_alive(binding, flow)
+            if flow is not None and binding.flow_id != flow.id and binding.key in plan.put:
+                self._superseded(binding.flow_id, binding.key, flow)
         if flow is not None:
             for key in plan.put:
                 self._came_back(key, flow)

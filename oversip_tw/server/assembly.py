@@ -23,6 +23,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
@@ -137,13 +138,15 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         run=hooking.run,
     )
     secret = settings.keys[0]
-    logic, watch = _edge(core, settings, given, changes, waits)
+    resuming = Resuming(core)
+    logic, watch = _edge(core, settings, given, changes, waits, resuming)
     digest = _authenticator(given, settings, ours, bindings)
     element = Element(
         core=core,
         admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms),
-        registrar=_registrar(core, settings, given, changes, waits),
+        registrar=_registrar(core, settings, given, changes, waits, resuming),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
+        resuming=resuming,
         hooking=hooking,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
@@ -156,7 +159,12 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
 
 
 def _registrar(
-    core: Core, settings: Settings, given: Surroundings, changes: _Changes, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: _Changes,
+    waits: waiting.Waiting,
+    resuming: Resuming,
 ) -> Registrar:
     return Registrar(
         core.location,
@@ -168,19 +176,26 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
+        superseded=resuming.superseded,
     )
 
 
 def _edge(
-    core: Core, settings: Settings, given: Surroundings, changes: _Changes, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: _Changes,
+    waits: waiting.Waiting,
+    resuming: Resuming,
 ) -> tuple[EdgeLogic | None, Watch | None]:
     """The logic of an edge, and what keeps an eye on its core."""
     if settings.edge is None:
         return None, None
     key = _derived(settings.keys[0], b"binding")
-    edge = edges.Edge(
-        core, settings.edge, edges.Surroundings(given.clock, settings.node, key, waits.came_back, changes.heard)
+    surroundings = edges.Surroundings(
+        given.clock, settings.node, key, waits.came_back, resuming.came_elsewhere, changes.heard
     )
+    edge = edges.Edge(core, settings.edge, surroundings)
     logic = EdgeLogic()
     logic.core, logic.edge = core, edge
 

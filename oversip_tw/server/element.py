@@ -10,6 +10,7 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
@@ -40,7 +41,7 @@ class Element:
 
     __slots__ = (
         "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "pings", "watch",
+        "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,7 @@ class Element:
         admission: Admission,
         registrar: Registrar,
         stateless: Stateless,
+        resuming: Resuming,
         hooking: Hooking,
         pings: Pings,
         limits: Limits,
@@ -64,6 +66,7 @@ class Element:
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
+        self.resuming = resuming
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
@@ -110,14 +113,16 @@ class Element:
     def flow_lost(self, flow: Flow, reason: str) -> None:
         """A connection is gone, or could not be made: so is what waited on it, and the bindings that name it."""
         core = self.core
+        # Who sent what while the bindings still name the flow.
+        kept = self.resuming.hold(flow) if flow.accepted else ()
         opened = flow.accepted or flow.id in self._dialled
         self._dialled.discard(flow.id)
-        # The bindings first: what the loss sets going must not be sent to them.
+        # The bindings then: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
         if self.logic is not None:
             self.logic.edge.flow_lost(flow)
-        core.transactions.flow_lost(flow, reason, opened)
+        core.transactions.flow_lost(flow, reason, opened, kept)
         if flow.accepted and self.hooking.overrides("on_disconnect"):
             self.hooking.tell(lambda: self.hooking.hooks.on_disconnect(flow))
 

@@ -96,6 +96,16 @@ class InviteServerTransaction(ServerTransaction):
         elif self.state is COMPLETED:
             self._send(self._last)
 
+    def _say_again(self) -> None:
+        if self.state is PROCEEDING:
+            self._speak()
+        self._send(self._last)
+
+    @property
+    def last(self) -> bytes:
+        """The latest response, as it was sent."""
+        return self._last
+
     def acknowledged(self) -> bool:
         """An ACK came. False: it is one for a 2xx, which belongs to the user (RFC 6026 §8.7)."""
         if self.state is ACCEPTED:

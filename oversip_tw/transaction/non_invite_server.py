@@ -75,6 +75,11 @@ class NonInviteServerTransaction(ServerTransaction):
             self._complete()
             self._send(data)
 
+    def _say_again(self) -> None:
+        self.received()
+        if self.state is COMPLETED and self.flow.reliable:
+            self.terminate()
+
     def abandon(self) -> None:
         """End without an answer: when the next hop never gave one, a 408 would come too late for everybody
         (RFC 4320 §4.2). Repeated requests are absorbed in silence for as long as after an answer."""
@@ -86,9 +91,10 @@ class NonInviteServerTransaction(ServerTransaction):
         self.final_sent = True
         self._stop_timer()
         self.state = COMPLETED
-        if self.flow.reliable:
+        if self.flow.reliable and not (self.client_flow and self.flow.closed):
             self.terminate()
         else:
+            # over UDP it may have to be said again, and to whom lost his connection once he is back
             self._timer = self.table.wheel.start(self.timers.j, self, _OVER)
             self.request, self.user = GONE, NOBODY
 
