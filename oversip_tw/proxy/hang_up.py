@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.users import NOBODY
 
@@ -53,13 +54,20 @@ class HangUp:
         return request
 
     def go(self) -> None:
-        """Send both."""
+        """Send both, as soon as the callee can be reached."""
         branch = self._branch
         core, way = branch.context.core, branch.way
-        flow = core.current_flow(way.flow_id, way.key) if way.flow_id else branch.flow
         core.calls.ended(self._bye)
+        flow = core.current_flow(way.flow_id, way.key) if way.flow_id else branch.flow
         if flow is not None:
-            core.forwarding.push_via(self._ack, flow)
-            flow.send(self._ack.to_bytes())
-            core.forwarding.push_via(self._bye, flow)
-            core.transactions.call(self._bye, flow, NOBODY, branch.profile.timers, bool(way.flow_id))
+            self._send(flow)
+        else:
+            core.waiting.hold(way.key, core.waiting.settings.seconds("BYE"), self._send, lambda: None)
+
+    def _send(self, flow: Flow) -> None:
+        branch = self._branch
+        core = branch.context.core
+        core.forwarding.push_via(self._ack, flow)
+        flow.send(self._ack.to_bytes())
+        core.forwarding.push_via(self._bye, flow)
+        core.transactions.call(self._bye, flow, NOBODY, branch.profile.timers, bool(branch.way.flow_id))
