@@ -87,7 +87,8 @@ class Timers:
     resume: Span = field(
         default=8.0,
         metadata=about(
-            "How long a request within a call waits for a browser that lost its connection to come back; 0: not at all."
+            "How long a request that is under way, a call that rings included, waits for a browser that lost its "
+            "connection to come back; 0: not at all."
         ),
     )
     resume_bye: Span = field(default=31.0, metadata=about("The same for a BYE."))

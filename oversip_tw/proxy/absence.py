@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.proxy.hang_up import HangUp
 from oversip_tw.sip.message import Request, Response
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from oversip_tw.proxy.context import ResponseContext
 
 
+#: there is no such dialog, or nobody of that name any more (RFC 5057 §5.1)
+_KNOWS_NOTHING: Final = (404, 410, 481, 604)
+
+
 class Absence(Nobody):
     """Of the caller of one first INVITE.
 
     SIP.js takes the answer on its new connection. JsSIP, and every page that was loaded anew, has given the call up
     without being able to say so: the callee would ring, and pick up, for nobody. So a caller who is back is asked, by
-    an INFO without content in the dialog that the latest response made: 481 means that it knows of none.
+    an INFO without content in the dialog that the latest response made: 481 means that it knows of none, 404 that even
+    its Contact is another one.
     """
 
     __slots__ = ("_asked", "_back", "_context", "_gone", "_hang_up")
@@ -99,7 +104,7 @@ class Absence(Nobody):
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """It knows of the call, or it does not."""
-        if response.status == 481:
+        if response.status in _KNOWS_NOTHING:
             self._asked = False
             self._context.transaction.stay_away()
         elif response.status >= 200:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.proxy import endings
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.invite_client import InviteClientTransaction
 
 if TYPE_CHECKING:
@@ -86,20 +87,23 @@ def _may_go_on(branch: Branch) -> bool:
 def _go_on(branch: Branch, ringing: InviteClientTransaction, flow: Flow) -> None:
     """The client that was ringing is on ``flow`` now: it goes on there.
 
-    One that has another Contact was started anew and knows nothing: it is asked as if for the first time.
+    With the same branch: SIP.js, which knows it still, would refuse another one as a loop. Its Contact is another one
+    if it was started anew, or is found under another address.
     """
     way = branch.way
     binding = branch.context.core.location.by_key(way.key)
-    target = way.uri if binding is None else binding.target
-    same = (target.user, target.host, target.port) == (way.uri.user, way.uri.host, way.uri.port)
-    if same and (flow.secure or not (way.uri.secure or branch.context.request.uri.secure)):
-        if not branch.ended:
-            branch.flow = flow
-            branch.restart_timer_c()
-        ringing.move(flow)
+    uri = ringing.request.uri
+    if binding is not None and _place(binding.target) != _place(uri):
+        way.uri = uri = binding.target
+    if (uri.secure or branch.context.request.uri.secure) and not flow.secure:
+        ringing.terminate()
+        branch.end(endings.FLOW_GONE)
         return
-    ringing.terminate()
-    branch.transaction = None
     if not branch.ended:
-        way.uri = target
-        branch.send_on_flow(flow)
+        branch.flow = flow
+        branch.restart_timer_c()
+    ringing.move(flow, uri)
+
+
+def _place(uri: Uri) -> tuple[str | None, str, int | None]:
+    return (uri.user, uri.host, uri.port)

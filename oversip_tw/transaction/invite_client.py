@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.client import GIVE_UP, OVER, ClientTransaction
 from oversip_tw.transaction.hop_by_hop import ack, cancel
 from oversip_tw.transaction.timers import Timers
@@ -103,12 +104,16 @@ class InviteClientTransaction(ClientTransaction):
             else:
                 super().flow_lost(reason)
 
-    def move(self, flow: Flow) -> None:
-        """The client is on ``flow`` now: it is sent the INVITE again, as if that had been lost on its way, or the
-        CANCEL that it has missed. One that knows the branch repeats its answer, another one rings."""
+    def move(self, flow: Flow, uri: Uri) -> None:
+        """The client is on ``flow`` now, and ``uri`` is what it calls itself: it is sent the INVITE again, as if that
+        had been lost on its way, or the CANCEL that it has missed. One that knows the branch repeats its answer,
+        another one rings."""
         if self.finished:
             return
         self._stop_timer()
+        if uri is not self.request.uri:
+            self.request.uri = uri
+            self._data = self.request.to_bytes()
         self.table.moved_client(self, flow)
         self.flow = flow
         if self._cancel_headers is not None:

@@ -210,15 +210,25 @@ class Transactions:
 
     def superseded(self, old: Flow, key: bytes, flow: Flow) -> None:
         """The binding ``key`` is on ``flow`` now, though ``old`` still looks open: what is under way goes there."""
-        for transaction in list(self._on_flow.get(old, ())):
-            if isinstance(transaction, ServerTransaction):
-                if transaction.user.lost() == key:
-                    transaction.move(flow)
-            elif isinstance(transaction, InviteClientTransaction):
+        for served in self.served_on(old) if old.reliable else self._served_by(old):
+            if served.user.lost() == key:
+                served.move(flow)
+        sent: Collection[Transaction] = self._on_flow.get(old, ()) if old.reliable else self._to_peer.get(old.peer, ())
+        for transaction in list(sent):
+            if isinstance(transaction, InviteClientTransaction) and transaction.flow == old:
                 transaction.superseded(key, flow)
-        for client in list(self._to_peer.get(old.peer, ())) if not old.reliable else ():
-            if isinstance(client, InviteClientTransaction) and client.flow == old:
-                client.superseded(key, flow)
+
+    def _served_by(self, flow: Flow) -> list[ServerTransaction]:
+        """The calls from a UDP address that have no answer yet. Walks over all transactions: when a phone has changed
+        its address, which is seldom; a list for each would be paid for by every request."""
+        return [
+            each
+            for each in self._servers.values()
+            if not each.final_sent
+            and each.client_flow
+            and isinstance(each, InviteServerTransaction)
+            and each.flow.id == flow.id
+        ]
 
     def unreachable(self, peer: Address, reason: str = "unreachable") -> None:
         """The network says that nobody listens at this UDP address (ICMP): what waits for a sign of life fails."""

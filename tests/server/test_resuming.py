@@ -147,14 +147,15 @@ class CalleeTests(Ringing):
         self.assertEqual([100, 180, 480], self.alice.statuses())
 
     def test_started_anew(self) -> None:
-        """A page that was loaded anew has another Contact: it is asked there, by a request of its own."""
+        """A page that was loaded anew has another Contact: it is asked by that name. The branch stays, for a phone that
+        only changed its address knows it."""
         first = self.ring()
         self.world.lose(self.bob.flow)
         self.bob.host = "reloaded.invalid"
         self.world.comes_back(self.bob)
         [again] = self.bob.requests("INVITE")
         self.assertEqual("reloaded.invalid", again.uri.host)
-        self.assertNotEqual(first.via.branch, again.via.branch)
+        self.assertEqual(first.via.branch, again.via.branch)
         self.bob.answer(again, 180)
         self.answered(again)
 
@@ -229,10 +230,13 @@ class CancelTests(Ringing):
         self.assertEqual([200, 487], self.alice.statuses())
 
     def test_phone_that_was_started_anew(self) -> None:
-        """One with another Contact hears nothing of it."""
+        """One with another Contact is told so too, and rings no more than before."""
         self.bob.host = "reloaded.invalid"
         self.world.comes_back(self.bob)
-        self.assertEqual([], self.bob.take())
+        [cancel] = self.bob.take()
+        assert isinstance(cancel, Request)
+        self.assertEqual(("CANCEL", "reloaded.invalid"), (cancel.method, cancel.uri.host))
+        self.bob.answer(cancel, 481)
 
     def test_picks_up_all_the_same(self) -> None:
         """It has picked up before it hears of the CANCEL: nobody is there any more, so we hang up."""
@@ -358,13 +362,14 @@ class CallerTests(Ringing):
 
     def test_forgotten(self) -> None:
         """JsSIP gave the call up when its connection closed: the callee stops ringing as soon as that is known."""
-        arrived = self.ring()
-        self.world.lose(self.alice.flow)
-        self.world.comes_back(self.alice)
-        self.info(481)
-        [cancel] = self.bob.requests("CANCEL")
-        self.bob.answer(cancel, 200)
-        self.bob.answer(arrived, 487)
+        for status in (481, 404):
+            arrived = self.ring()
+            self.world.lose(self.alice.flow)
+            self.world.comes_back(self.alice)
+            self.info(status)
+            [cancel] = self.bob.requests("CANCEL")
+            self.bob.answer(cancel, 200)
+            self.bob.answer(arrived, 487)
 
     def test_forgotten_and_picked_up_meanwhile(self) -> None:
         """The callee picked up for nobody: we hang up, or it would wait for an ACK for half a minute."""
@@ -534,6 +539,53 @@ class CallerTests(Ringing):
         [cancel] = self.bob.requests("CANCEL")
         self.bob.answer(cancel, 200)
         self.bob.answer(arrived, 487)
+
+
+class UdpTests(Ringing):
+    """Phones on UDP, which has no connections to lose: one is found under another address."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.phone = self.world.registered("carol", "udp")
+
+    def moves(self) -> None:
+        self.phone.flow = self.world.udp_flow(("127.0.0.9", 7000))
+        self.phone.register(keep=True)
+
+    def test_caller(self) -> None:
+        """Answers go to the new address, and its CANCEL comes from there."""
+        for cancels in (False, True):
+            invite = self.phone.invite(self.bob.aor)
+            [arrived] = self.bob.requests("INVITE")
+            self.bob.answer(arrived, 180)
+            self.moves()
+            [info] = [each for each in self.phone.take() if isinstance(each, Request)]
+            self.phone.answer(info, 415)
+            if cancels:
+                self.phone.cancel(invite)
+                self.bob.answer(self.bob.requests("CANCEL")[0], 200)
+                self.bob.answer(arrived, 487)
+                self.assertEqual([200, 487], self.phone.statuses())
+            else:
+                self.bob.answer(arrived, 200)
+                self.assertEqual([200], self.phone.statuses())
+            self.phone.flow = self.world.udp_flow(("127.0.0.1", 7001))
+            self.phone.register()
+
+    def test_callee(self) -> None:
+        """A CANCEL goes to the new address."""
+        invite = self.alice.invite(self.phone.aor)
+        [arrived] = self.phone.requests("INVITE")
+        self.phone.answer(arrived, 180)
+        self.moves()
+        [again] = self.phone.requests("INVITE")
+        self.assertEqual(arrived.via.branch, again.via.branch)
+        self.phone.answer(again, 180)
+        self.alice.cancel(invite)
+        [cancel] = self.phone.requests("CANCEL")
+        self.phone.answer(cancel, 200)
+        self.phone.answer(again, 487)
+        self.assertEqual([100, 180, 180, 200, 487], self.alice.statuses())
 
 
 class OtherRequestTests(Ringing):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.sip.uri import Uri
 from oversip_tw.testing import Clock, MemoryFlow
 from oversip_tw.transaction.invite_client import InviteClientTransaction, State
 from oversip_tw.transaction.invite_server import InviteServerTransaction
@@ -139,6 +140,23 @@ class ServerTests(Moving):
         self.assertEqual(self.element.user.told, ["failed"])
         self.assert_gone()
 
+    def test_superseded_on_udp(self) -> None:
+        """Of requests by UDP, which are in no list, calls without an answer are found."""
+        self.element.user.key = KEY
+        old, new = self.connect(5, "udp"), self.connect(6, "udp")
+        old.receive(request(branch="z9hG4bKa").to_bytes())
+        old.receive(request(branch="z9hG4bKb").to_bytes())
+        old.receive(request("OPTIONS").to_bytes())
+        self.connect(7, "udp").receive(request().to_bytes())
+        ringing, refused, *_ = self.element.served
+        self.respond(refused, 486)
+        self.transactions.superseded(old, KEY, new)
+        self.assertEqual(self.element.user.told, ["moved to 6"])
+        self.assertIs(ringing.flow, new)
+        for each in self.element.served:
+            each.terminate()
+        self.assert_gone()
+
     def test_superseded(self) -> None:
         """The old flow looks open: what bears the binding's name goes to the new one, the rest stays."""
         self.element.user.key = KEY
@@ -182,21 +200,23 @@ class ClientTests(Moving):
                     self.answer(self.flow, 180)
                 self.flow.lose()
                 new = self.connect(2)
-                self.transaction.move(new)
+                self.transaction.move(new, self.transaction.request.uri)
                 self.assertEqual(new.take(), [self.sent.to_bytes()])
                 self.answer(new, 180)
                 self.answer(new, 486)
                 self.assertEqual(said(new.take()), ["ACK"])
                 self.assertEqual(self.caller.told, ["180"] * rang + ["180", "486"])
-                self.transaction.move(self.connect(3))
+                self.transaction.move(self.connect(3), self.transaction.request.uri)
                 self.assert_gone()
 
     def test_says_nothing(self) -> None:
-        """Timer B begins anew."""
+        """Timer B begins anew. It has got a new name."""
         self.call()
         self.answer(self.flow, 180)
         self.flow.lose()
-        self.transaction.move(self.connect(2, "tcp"))
+        new = self.connect(2, "tcp")
+        self.transaction.move(new, Uri.parse("sip:new@b.invalid"))
+        self.assertTrue(new.sent[0].startswith(b"INVITE sip:new@b.invalid "))
         self.clock.pump([33.0])
         self.assertEqual(self.caller.told, ["180", "timed out"])
         self.assert_gone()
@@ -217,7 +237,7 @@ class ClientTests(Moving):
         self.flow.lose()
         self.transaction.cancel()
         new = self.connect(2)
-        self.transaction.move(new)
+        self.transaction.move(new, self.transaction.request.uri)
         self.assertEqual(said(new.take()), ["CANCEL"])
         self.answer(new, 487)
         self.assertEqual(self.caller.told, ["180", "487"])
@@ -228,7 +248,7 @@ class ClientTests(Moving):
         self.call()
         self.flow.lose()
         new = self.connect(2, "udp")
-        self.transaction.move(new)
+        self.transaction.move(new, self.transaction.request.uri)
         self.clock.advance(0.6)
         self.assertEqual(said(new.take()), ["INVITE", "INVITE"])
         self.answer(new, 603)
