@@ -94,6 +94,13 @@ class Timers:
     resume_bye: Span = field(default=31.0, metadata=about("The same for a BYE."))
     ping: Seconds = field(default=25.0, metadata=about("The interval of pings on a WebSocket."))
     pong: Seconds = field(default=10.0, metadata=about("How long a pong may take; the WebSocket is closed then."))
+    unacknowledged: Span = field(
+        default=30.0,
+        metadata=about(
+            "How long what was sent by TCP, TLS or WebSocket may stay unacknowledged by the other machine; the "
+            "connection is given up then. 0: as long as the kernel likes, which may be a quarter of an hour."
+        ),
+    )
     connect: Seconds = field(default=4.0, metadata=about("How long a TCP connection to a next hop may take to open."))
     idle: Seconds = field(
         default=120.0, metadata=about("How long a connection that we opened is kept while nothing passes.")

@@ -76,6 +76,7 @@ def streams(config: Config) -> StreamSettings:
         stalled=limits.write_stall,
         connect=timers.connect,
         idle=timers.idle,
+        unacknowledged=timers.unacknowledged,
     )
 
 
