@@ -184,7 +184,7 @@ class StreamSocketTests(SocketCase):
         [(_, flow)] = self.receiver.messages
         self.assertEqual(30_000, patience(flow._wire.transport))  # type: ignore[attr-defined]
         connector = Connector(reactor, self.streams, self.listeners.bound, self.listeners.udp)
-        dialled = connector.flow_to(target("tcp", listener.port))
+        dialled = connector.flow_to(target(port=listener.port))
         await until(lambda: dialled in self.receiver.opened, "a connection")
         self.assertEqual(30_000, patience(dialled._wire.transport))  # type: ignore[attr-defined]
         connector.close()
