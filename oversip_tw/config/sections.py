@@ -18,6 +18,7 @@ from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
 from oversip_tw.config.resources import Limits, Timers
 from oversip_tw.config.values import (
+    Amount,
     Choice,
     ClassName,
     Count,
@@ -81,6 +82,21 @@ class Registrar:
     )
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
+    )
+
+    nat_ping: Annotated[str, Choice(("off", "options", "crlf"))] = field(
+        default="off",
+        metadata=about(
+            'How phones on UDP are kept reachable behind NATs, at an edge too: "options" asks each by an OPTIONS, '
+            'which it answers; "crlf" sends an empty line that it skips; "off": they see to it themselves (RFC 5626).'
+        ),
+    )
+    nat_ping_interval: Seconds = field(
+        default=25.0, metadata=about("How often; the phones are spread evenly over that time.")
+    )
+    nat_ping_misses: Amount = field(
+        default=3,
+        metadata=about("OPTIONS in a row that a phone leaves unanswered before it is unregistered; 0: never."),
     )
 
     def __attrs_post_init__(self) -> None:

@@ -31,9 +31,11 @@ from oversip_tw.registrar.changes import BindingStore, Change
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
+from oversip_tw.server import nat_pings
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.nat_pings import NatPings
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
 from oversip_tw.sip.accounts import name_in
@@ -90,6 +92,7 @@ class Settings:
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
     #: the digest algorithms that a listener offers; None: those of ``authentication``
     algorithms: Callable[[Listener], Sequence[str] | None] = _as_everywhere
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
@@ -139,6 +142,8 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     )
     secret = settings.keys[0]
     resuming = Resuming(core)
+    if settings.nat_pings.how != "off":
+        changes.nat_pings = NatPings(core, settings.nat_pings, settings.node, bindings.all)
     logic, watch = _edge(core, settings, given, changes, waits, resuming)
     digest = _authenticator(given, settings, ours, bindings)
     element = Element(
@@ -153,6 +158,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         trace=Trace(log) if settings.trace else None,
         logic=logic,
         watch=watch,
+        nat_pings=changes.nat_pings,
     )
     element.use_hooks(given.hooks)
     return element
@@ -252,8 +258,12 @@ class _Changes:
     def __init__(self, log: Log, flows: FlowTable) -> None:
         self._log = log
         self._flows = flows
+        #: who else hears of them; None: nobody
+        self.nat_pings: NatPings | None = None
 
     def heard(self, change: Change, binding: Binding) -> None:
+        if self.nat_pings is not None:
+            self.nat_pings.heard(change, binding)
         if change is Change.REFRESHED:
             return
         contact = binding.target

@@ -16,6 +16,7 @@ from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
+from oversip_tw.server.nat_pings import NatPings
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -41,7 +42,7 @@ class Element:
 
     __slots__ = (
         "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "pings", "resuming", "watch",
+        "nat_pings", "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,7 @@ class Element:
         trace: Trace | None = None,
         logic: EdgeLogic | None = None,
         watch: Watch | None = None,
+        nat_pings: NatPings | None = None,
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
@@ -70,6 +72,8 @@ class Element:
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
+        #: what keeps the way to phones on UDP open; start and stop it
+        self.nat_pings = nat_pings
         self._serving = Serving(core, registrar, hooking, logic)
         edge = None if logic is None else logic.edge
         self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)

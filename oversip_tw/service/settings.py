@@ -11,6 +11,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.resolve import settings as resolve
+from oversip_tw.server import nat_pings as pings
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -133,6 +134,12 @@ def remembering(config: Config) -> location.Settings:
 def resuming(config: Config) -> waiting.Settings:
     """How long requests wait for a client that comes back."""
     return waiting.Settings(resume=config.timers.resume, resume_bye=config.timers.resume_bye)
+
+
+def nat_pings(config: Config) -> pings.Settings:
+    """How phones on UDP are asked whether they are there."""
+    given = config.registrar
+    return pings.Settings(given.nat_ping, given.nat_ping_interval, given.nat_ping_misses)
 
 
 def challenges(config: Config) -> authenticator.Settings:

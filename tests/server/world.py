@@ -16,6 +16,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
+from oversip_tw.server import nat_pings
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -81,6 +82,7 @@ class World:
         transactions: int = 50_000,
         edge: EdgeSettings | None = None,
         aliases: tuple[str, ...] = (),
+        nat: nat_pings.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -128,6 +130,7 @@ class World:
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
+                nat_pings=nat or nat_pings.Settings(),
             ),
         )
         if self.element.watch is not None:
