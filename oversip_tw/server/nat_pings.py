@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
@@ -59,7 +58,7 @@ class NatPings(Timed):
         self._node = node
         self.settings = settings
         #: binding keys by slot
-        self._slots: list[dict[bytes, None]] = [{} for _ in range(ceil(settings.interval * PER_SECOND))]
+        self._slots: list[dict[bytes, None]] = [{} for _ in range(max(1, int(settings.interval * PER_SECOND)))]
         self._hand = 0
         #: seconds for one slot, and when the next one is due
         self._step = settings.interval / len(self._slots)

@@ -43,7 +43,7 @@ def other(option: attrs.Attribute[Any]) -> object:
     if isinstance(default, tuple):
         return ("192.0.2.0/24",)
     if isinstance(default, str):
-        return {"replace": "refuse", "closed": "open", "deny": "open"}[default]
+        return {"replace": "refuse", "closed": "open", "deny": "open", "off": "crlf"}[default]
     return default - 1 if option.name == "default_expires" else default + 1
 
 
