@@ -63,6 +63,13 @@ class Registrar:
     default_expires: WholeSeconds = field(
         default=3600, metadata=about("How long a binding lives whose phone does not say.")
     )
+    spread_for: Span = field(
+        default=300.0,
+        metadata=about(
+            "How long after a start phones are granted a shorter life than they ask for, by chance down to a half, so "
+            "that those which come back together do not refresh together. 0: not at all."
+        ),
+    )
     max_bindings: Count = field(default=10, metadata=about("Bindings of one user at a time."))
     when_full: Annotated[str, Choice(("replace", "refuse"))] = field(
         default="replace",

@@ -63,7 +63,7 @@ class Registrar:
     ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
     that a REGISTER brought to a flow, ``superseded`` before that of the id of the flow that it was on, if that was
     another, ``on_change`` of every change; all are called once it is durable and may not raise. ``new_id`` makes To
-    tags.
+    tags, ``chance`` numbers in [0, 1).
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Registrar:
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
         superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._location = location
         #: the same where nothing that is asked of it has to be waited for
@@ -92,6 +93,8 @@ class Registrar:
         self._on_change = on_change
         self._came_back = came_back
         self._superseded = superseded
+        self._chance = chance
+        self._spread_until = clock.seconds() + settings.spread_for
         self._turns = Turns()
 
     async def register(
@@ -204,6 +207,9 @@ class Registrar:
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, bindings: Sequence[Binding]) -> Binding:
         request, text = asked.request, wish.uri.text
+        expires = min(wish.expires, self._settings.max_expires)
+        if now < self._spread_until:
+            expires = self._less_than(expires)
         return Binding(
             asked.aor,
             text,
@@ -213,7 +219,7 @@ class Registrar:
             wish.reg_id,
             request.call_id,
             request.cseq,
-            now + min(wish.expires, self._settings.max_expires),
+            now + expires,
             now,
             asked.path,
             self._node,
@@ -222,6 +228,11 @@ class Registrar:
             (request.get("User-Agent") or "")[:MAX_USER_AGENT],
             asked.secure,
         )
+
+    def _less_than(self, expires: int) -> int:
+        """Somewhere between half of ``expires`` and all of it; never less than a phone may ask for."""
+        least = max(self._settings.min_expires, expires // 2)
+        return expires - int(self._chance() * (expires - least + 1)) if expires > least else expires
 
     def _key(self, wish: Wish, contact: str, aor: str, bindings: Sequence[Binding]) -> bytes:
         """What the binding is called in tokens. One of ``bindings`` that is refreshed keeps its name."""

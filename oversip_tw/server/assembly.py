@@ -183,6 +183,7 @@ def _registrar(
         on_change=changes.heard,
         came_back=waits.came_back,
         superseded=resuming.superseded,
+        chance=given.chance,
     )
 
 

@@ -118,6 +118,7 @@ def bindings(config: Config) -> registrar.Settings:
         min_expires=given.min_expires,
         max_expires=given.max_expires,
         default_expires=given.default_expires,
+        spread_for=given.spread_for,
         max_bindings=given.max_bindings,
         max_contacts=config.limits.contacts,
         when_full="refuse" if given.when_full == "refuse" else "replace",

@@ -126,7 +126,7 @@ class World:
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                registrar=registrar.Settings(domains=frozenset({DOMAIN}), spread_for=0.0),
                 transactions=transactions,
                 trace=trace,
                 edge=edge,

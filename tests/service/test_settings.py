@@ -27,6 +27,7 @@ def told(given: Config) -> list[object]:
         settings.bindings(given),
         settings.remembering(given),
         settings.resuming(given),
+        settings.nat_pings(given),
         settings.challenges(given),
         settings.nonces(given),
         settings.flood_limits(given),
