@@ -36,6 +36,13 @@ class Limits:
         metadata=about("Connections at a time, together; 0: as many as the process may open files, less 256."),
     )
     connections_per_address: Count = field(default=1024, metadata=about("Connections at a time from one address."))
+    arrivals: Amount = field(
+        default=1000,
+        metadata=about(
+            "Clients per second that may come at most, by a WebSocket or a REGISTER from where nobody is registered; "
+            "fewer, down to 100, as long as the machine cannot keep up. The others are answered 503. 0: no limit."
+        ),
+    )
     write_queue: Octets = field(
         default=262144, metadata=about("Bytes that may wait for a client that does not read; it is disconnected then.")
     )

@@ -31,11 +31,12 @@ from oversip_tw.registrar.changes import BindingStore, Change
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
-from oversip_tw.server import nat_pings
+from oversip_tw.server import nat_pings, pace
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
 from oversip_tw.sip.accounts import name_in
@@ -92,6 +93,7 @@ class Settings:
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    pace: pace.Settings = field(default_factory=pace.Settings)
     nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
     #: the digest algorithms that a listener offers; None: those of ``authentication``
     algorithms: Callable[[Listener], Sequence[str] | None] = _as_everywhere
@@ -152,6 +154,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         registrar=_registrar(core, settings, given, changes, waits, resuming),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         resuming=resuming,
+        pace=Pace(settings.pace, given.clock.seconds, settings.trust, given.chance),
         hooking=hooking,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,

@@ -17,6 +17,7 @@ from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
 from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -42,7 +43,7 @@ class Element:
 
     __slots__ = (
         "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "nat_pings", "pings", "resuming", "watch",
+        "nat_pings", "pace", "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Element:
         registrar: Registrar,
         stateless: Stateless,
         resuming: Resuming,
+        pace: Pace,
         hooking: Hooking,
         pings: Pings,
         limits: Limits,
@@ -69,6 +71,8 @@ class Element:
         self._limits = limits
         self._trace = trace
         self.resuming = resuming
+        #: how many clients may come in; tell it how late timers come
+        self.pace = pace
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
@@ -76,7 +80,7 @@ class Element:
         self.nat_pings = nat_pings
         self._serving = Serving(core, registrar, hooking, logic)
         edge = None if logic is None else logic.edge
-        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)
+        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, pace, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails
         self._dialled: set[bytes] = set()
 
@@ -156,6 +160,9 @@ class Element:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""
         if self.draining:
             raise SIPError(503)
+        if not self.pace.admit(flow):
+            # browsers try again by themselves; a REGISTER that is refused JsSIP never repeats
+            raise SIPError(503, headers=[self.pace.again(2, 10)])
         if self.hooking.overrides("on_connect"):
             await self.hooking.run(lambda: self.hooking.hooks.on_connect(handshake, flow))
 

@@ -69,7 +69,7 @@ class Server(Service):
         open_more_files()
         log = SafeLog("oversip", self._config.log.level)
         self.parts = parts = build(self._config, self._reactor, log, self._hooks)
-        self._watchdog = Watchdog(self._reactor, log)
+        self._watchdog = Watchdog(self._reactor, log, parts.element.pace.late)
         try:
             parts.from_thread.wait(parts.location.load())
             initialise(parts.hooks)

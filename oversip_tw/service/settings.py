@@ -12,6 +12,7 @@ from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.server import nat_pings as pings
+from oversip_tw.server import pace as paces
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -135,6 +136,11 @@ def remembering(config: Config) -> location.Settings:
 def resuming(config: Config) -> waiting.Settings:
     """How long requests wait for a client that comes back."""
     return waiting.Settings(resume=config.timers.resume, resume_bye=config.timers.resume_bye)
+
+
+def pace(config: Config) -> paces.Settings:
+    """How many clients may come at once."""
+    return paces.Settings(most=config.limits.arrivals, exempt=config.limits.exempt)
 
 
 def nat_pings(config: Config) -> pings.Settings:

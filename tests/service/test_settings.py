@@ -28,6 +28,7 @@ def told(given: Config) -> list[object]:
         settings.remembering(given),
         settings.resuming(given),
         settings.nat_pings(given),
+        settings.pace(given),
         settings.challenges(given),
         settings.nonces(given),
         settings.flood_limits(given),
