@@ -40,7 +40,7 @@ class Limits:
         default=1000,
         metadata=about(
             "Clients per second that may come at most, by a WebSocket or a REGISTER from where nobody is registered; "
-            "fewer, down to 100, as long as the machine cannot keep up. The others are answered 503. 0: no limit."
+            "fewer, down to 200, as long as the machine cannot keep up. The others are answered 503. 0: no limit."
         ),
     )
     write_queue: Octets = field(

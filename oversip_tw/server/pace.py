@@ -31,8 +31,9 @@ class Settings:
 
     #: never more; 0: no limit at all
     most: int = 1000
-    #: never less: 10,000 have to be back in two minutes, and refusing them costs nearly as much as letting them in
-    least: int = 100
+    #: never less: 10,000 have to be back in two minutes, clients try seldom, and refusing them costs nearly as much as
+    #: letting them in
+    least: int = 200
     #: where it begins
     first: int = 300
     #: networks that are counted, and never refused

@@ -20,6 +20,9 @@ from oversip_tw.transport.tls_socket import TlsSocket
 
 #: Nothing can be accepted now: no descriptor, or no memory for one. The client waits in the kernel's queue.
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+#: connections accepted at one go before others get their turn: when thousands return, those that are in go on as if
+#: nothing were, and the rest waits in the kernel's queue, where it costs nothing
+_AT_ONCE = 16
 #: seconds until we try again; Twisted would ask at once and again, or close what it cannot serve
 _PAUSE = 0.5
 #: seconds between two lines in the log about it
@@ -47,6 +50,8 @@ class AcceptingPort(tcp.Port):
         self._log = log
         self._paused: Delayed | None = None
         self._logged = -_QUIET
+
+    numberAccepts = _AT_ONCE
 
     def createInternetSocket(self) -> socket.socket:
         sock: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
