@@ -37,7 +37,7 @@ class Limits:
     )
     connections_per_address: Count = field(default=1024, metadata=about("Connections at a time from one address."))
     arrivals: Amount = field(
-        default=1000,
+        default=2000,
         metadata=about(
             "Clients per second that may come at most, by a WebSocket or a REGISTER from where nobody is registered; "
             "fewer, down to 200, as long as the machine cannot keep up. The others are answered 503. 0: no limit."

@@ -30,12 +30,10 @@ class Settings:
     """Clients per second."""
 
     #: never more; 0: no limit at all
-    most: int = 1000
+    most: int = 2000
     #: never less: 10,000 have to be back in two minutes, clients try seldom, and refusing them costs nearly as much as
     #: letting them in
     least: int = 200
-    #: where it begins
-    first: int = 300
     #: networks that are counted, and never refused
     exempt: tuple[str, ...] = ()
 
@@ -57,7 +55,7 @@ class Pace:
         self._seconds = seconds
         self._chance = chance
         #: clients per second, for now
-        self.rate: float = min(settings.first, settings.most)
+        self.rate: float = settings.most
         #: who was told to come again
         self.refused = 0
         now = seconds()
