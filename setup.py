@@ -47,10 +47,10 @@ def wanted() -> bool:
 def c_extensions() -> list[Extension]:
     if sys.platform != "linux":
         return []
-    scan = [f"oversip_tw/sip/{name}" for name in ("_scan.c", "_plain.c", "_scan.h")]
+    scan = [f"oversip_tw/sip/{name}" for name in ("_scan.c", "_plain.c", "_params.c", "_scan.h")]
     return [
         Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"]),
-        Extension("oversip_tw.sip._scan", scan[:2], depends=scan[2:], extra_compile_args=["-fvisibility=hidden"]),
+        Extension("oversip_tw.sip._scan", scan[:-1], depends=scan[-1:], extra_compile_args=["-fvisibility=hidden"]),
     ]
 
 

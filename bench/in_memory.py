@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable
 
+from bench import browsers
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.interfaces import Flow, Target
@@ -69,7 +70,9 @@ class Bench:
         self.clock.advance(1000)
         self.sent: list[tuple[bytes, object]] = []
         self._ids = itertools.count()
-        flows = FlowTable()
+        #: those that have registered
+        self.browsers: list[browsers.Browser] = []
+        self.flows = flows = FlowTable()
         self.element = self._assemble(flows, transactions, edge)
         self.udp = UdpListener(ListenerSpec("udp", *SERVER), self.element, MemoryLog())
         self.udp.sendto = lambda data, address: self.sent.append((data, address))
@@ -279,4 +282,5 @@ def edge_register(bench: Bench, first: int, units: int, counted: Callable[..., N
 
 WORKLOADS: dict[str, Workload] = {
     "options": options, "register": register, "digest": digest, "call": call, "edge-register": edge_register,
+    "register-ws": browsers.register,
 }  # fmt: skip

@@ -10,10 +10,11 @@ from oversip_tw.proxy import endings
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.hold import Hold, follow, wait, wait_for
+from oversip_tw.proxy.repeats import take_our_via_off
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip import codes
-from oversip_tw.sip.errors import ParseError, SIPError
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.wheel import Timed, Timer
@@ -217,7 +218,7 @@ class Branch(Timed):
             if mine:
                 self._drop_failover_timer()
             return
-        if not self._take_our_via_off(response) and not self.context.arrival.ours:
+        if not take_our_via_off(response) and not self.context.arrival.ours:
             if mine and status >= 200:
                 self.end(Outcome(502))
         elif 200 <= status < 300 and self.context.is_invite:
@@ -226,19 +227,14 @@ class Branch(Timed):
             self.stop_timers()
             self.context.success(self, response)
             transaction.let_go()
+            repeats = self.context.repeats(self)
+            if repeats is not None:
+                transaction.user = repeats
         elif mine and not self.ended:
             if status < 200:
                 self._rings(response)
             else:
                 self._final(response)
-
-    @staticmethod
-    def _take_our_via_off(response: Response) -> bool:
-        """False: there is no Via left to send it by; it was never meant to go further than here."""
-        try:
-            return response.pop_via()
-        except ParseError:
-            return False
 
     def _stop_the_current(self) -> None:
         """A target that was given up has answered: the one that rings now need not."""

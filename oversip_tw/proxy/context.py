@@ -15,6 +15,7 @@ from oversip_tw.proxy.forwarding import drop_identities, keep_privacy
 from oversip_tw.proxy.hang_up import HangUp
 from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.repeats import Repeats
 from oversip_tw.proxy.senders import absent_key
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
@@ -151,6 +152,7 @@ class ResponseContext:
 
     def success(self, branch: Branch, response: Response) -> None:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
+        successor = self.transaction.user
         first = not self.finished
         if first and self._absence is not None:
             self._absence.picked_up(branch, response)
@@ -167,9 +169,22 @@ class ResponseContext:
         branch.end(Outcome(response.status, response))
         if first:
             self._cancel_all(ELSEWHERE)
-        successor = self.transaction.user
         if successor is not self and isinstance(successor, ResponseContext):
             successor.give_up(ELSEWHERE)  # it was sent elsewhere before this one, given up already, picked up
+
+    def repeats(self, branch: Branch) -> Repeats | None:
+        """Who passes on what ``branch`` still says after its 2xx; None: that has to be done here."""
+        if self.watcher is not None or self.core.on_response is not None:
+            return None  # somebody wants to see it
+        arrival = self.arrival
+        transaction = self.transaction
+        if not transaction.final_sent or arrival.original is not None or arrival.ours or self._absence is not None:
+            return None
+        repeats = Repeats(transaction, bool(branch.way.flow_id), not arrival.trusted, self.caller_key)
+        transaction.let_go()
+        if self.caller_key and transaction.flow.reliable:
+            transaction.user = repeats
+        return repeats
 
     def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
         """A branch has its final answer; when it was the last one, the best of all goes out."""

@@ -14,11 +14,22 @@ from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import named_instance
+from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
 
 Groups = list[list[Way]]
+#: bindings that were looked up, by AoR
+Known = dict[str, Sequence[Binding]]
+
+
+class _Unknown(Exception):
+    """The bindings of this user have to be looked up first."""
+
+    def __init__(self, aor: str) -> None:
+        super().__init__(aor)
+        self.aor = aor
 
 
 class Destinations:
@@ -32,6 +43,26 @@ class Destinations:
 
         Raises SIPError 403, 404, 416 or 480 when there is none.
         """
+        known: Known = {}
+        while True:
+            try:
+                groups = self._find(arrival, known)
+            except _Unknown as unknown:
+                known[unknown.aor] = await self._core.location.lookup(unknown.aor)
+                continue
+            if groups is None:
+                raise SIPError(await self._why_nobody(arrival))
+            return groups
+
+    def find_now(self, arrival: Arrival) -> Groups | None:
+        """`find`, where nobody has to be asked. None: somebody has to."""
+        try:
+            return self._find(arrival, {})
+        except _Unknown:
+            return None
+
+    def _find(self, arrival: Arrival, known: Known) -> Groups | None:
+        """``known``: what was looked up for it already. None: there is no way."""
         request = arrival.request
         tokens = [token for token in arrival.tokens if token is not None]
         if tokens:
@@ -42,10 +73,8 @@ class Destinations:
             return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]
         if not request.uri.is_sip:
             raise SIPError(416)
-        ways = await self._expand(request.uri, request, set())
-        if not ways:
-            raise SIPError(await self._why_nobody(arrival))
-        return _groups(ways)
+        ways = self._expand(request.uri, request, set(), known)
+        return _groups(ways) if ways else None
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
@@ -53,7 +82,9 @@ class Destinations:
             return b""
         return arrival.caller_key or caller_key(self._core, arrival)
 
-    async def _expand(self, uri: Uri, request: Request, seen: set[str], hops: int = 0, q: float = 1.0) -> list[Way]:
+    def _expand(
+        self, uri: Uri, request: Request, seen: set[str], known: Known, hops: int = 0, q: float = 1.0
+    ) -> list[Way]:
         """The ways to ``uri``. A binding that leads back to one of our own users is followed at once: ``seen`` holds
         what has been followed, so that a loop ends here (RFC 5393) and costs one look at each user."""
         core = self._core
@@ -67,9 +98,7 @@ class Destinations:
         if hops and hops >= (core.settings.max_forwards if forwards is None else forwards):
             return [Way(uri, refused=483)]
         try:
-            bindings = self._known(uri)
-            if bindings is None:
-                bindings = await core.location.lookup(core.ours.user(uri))
+            bindings = self._bindings(uri, known)
         except SIPError as error:
             if not hops:
                 raise
@@ -78,15 +107,15 @@ class Destinations:
         for binding in bindings:
             target = binding.target
             if core.ours.owns(target):
-                ways.extend(await self._expand(target, request, seen, hops + 1, min(q, binding.q)))
+                ways.extend(self._expand(target, request, seen, known, hops + 1, min(q, binding.q)))
             else:
                 ways.append(_way(binding, hash_, hops, min(q, binding.q)))
         if not ways and not core.ours.owns(uri):
             ways.append(self._abroad(uri, hash_))
         return ways
 
-    def _known(self, uri: Uri) -> Sequence[Binding] | None:
-        """The bindings that ``uri`` means, where nobody has to be asked. None: those of one of our users."""
+    def _bindings(self, uri: Uri, known: Known) -> Sequence[Binding]:
+        """The bindings that ``uri`` means."""
         location, ours = self._core.location, self._core.ours
         if not ours.owns(uri):
             named = phones_at(self._core, uri)
@@ -99,7 +128,13 @@ class Destinations:
         if instance is not None:
             binding = location.by_gruu(ours.user(uri), instance)
             return [] if binding is None else [binding]
-        return None
+        aor = ours.user(uri)
+        if isinstance(location, MemoryLocation):
+            return [binding for binding in location.bindings_now(aor) if not binding.lost]
+        found = known.get(aor)
+        if found is None:
+            raise _Unknown(aor)
+        return found
 
     def _abroad(self, uri: Uri, hash_: str) -> Way:
         settings = self._core.settings

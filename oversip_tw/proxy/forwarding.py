@@ -33,6 +33,7 @@ IDENTITY_HEADERS = (
 
 
 _IDENTITY_KEYS: Final = frozenset(map(names.key, IDENTITY_HEADERS))
+_ASSERTED: Final = frozenset(("p-asserted-identity",))
 
 
 def drop_identities(message: Message) -> None:
@@ -49,7 +50,7 @@ def wants_privacy(message: Message) -> bool:
 
 def keep_privacy(message: Message) -> None:
     """Take off what is not for the stranger to whom ``message`` goes (RFC 3325 §5)."""
-    if message.has("P-Asserted-Identity") and wants_privacy(message):
+    if message.may_have(_ASSERTED) and wants_privacy(message):
         message.remove("P-Asserted-Identity")
 
 
@@ -90,7 +91,7 @@ class Forwarding:
         forwards = self._max_forwards if forwards is None else max(0, forwards - 1 - way.hops)
         request.max_forwards = min(forwards, self._cap) if self._cap else forwards
         self.put_routes(request, way.path)
-        if request.has("P-Asserted-Identity") and not context.leads_to_trusted(way, flow):
+        if request.may_have(_ASSERTED) and not context.leads_to_trusted(way, flow):
             keep_privacy(request)
         if not context.in_dialog:
             request.set("Max-Breadth", str(context.breadth_of_a_branch))

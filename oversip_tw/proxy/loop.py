@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
@@ -11,6 +12,8 @@ from oversip_tw.sip.via import MAGIC_COOKIE
 
 #: divides the random part of a branch from the hash of what routed the request
 _MARK = "-"
+#: headers that decide where a request goes, by their `names.key`
+_DECIDING: Final = frozenset(("proxy-require", "route"))
 
 
 def loop_hash(request: Request, uri: Uri) -> str:
@@ -18,19 +21,19 @@ def loop_hash(request: Request, uri: Uri) -> str:
 
     Python keys the hash of a text anew for each process: nobody else can make one, and nobody else has to read it.
     """
-    routes, demanded = request.has("Route"), request.has("Proxy-Require")
+    rare = request.may_have(_DECIDING)
     value = hash(
         (
             uri.text,
-            tuple(request.get_all("Route")) if routes else (),
+            tuple(request.get_all("Route")) if rare else (),
             request.from_tag,
             request.to_tag,
             request.call_id,
             request.cseq,
-            tuple(request.get_all("Proxy-Require")) if demanded else (),
+            tuple(request.get_all("Proxy-Require")) if rare else (),
         )
     )
-    return f"{value & 0xFFFFFFFFFFFFFFFF:016x}"
+    return "%016x" % (value & 0xFFFFFFFFFFFFFFFF)
 
 
 def make_branch(random: str, hash_: str = "") -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from oversip_tw.outbound.token import BadToken, Token, Tokens, is_token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
 
-#: a Route as `record_route.own_uri` writes it; group: the token. Each call brings new ones: they are not worth reading
-#: part by part when the signature tells that they are ours.
-_as_we_write_it = re.compile(r"<sips?+:(ov[pr][A-Za-z0-9_\-]++)@[A-Za-z0-9.:\-\[\]]++;transport=[a-z]++;lr>")
+#: what follows the token in a Route as `record_route.own_uri` writes it
+_behind = re.compile(r"@[A-Za-z0-9.:\-\[\]]++;transport=[a-z]++;lr>")
+_begin: Final = "<sip:ov"
+_begin_secure: Final = "<sips:ov"
 
 #: never part of a dialog, whatever their To tag
 NEVER_IN_DIALOG = ("REGISTER", "PUBLISH")
@@ -31,6 +34,8 @@ class OwnRoutes:
     def __init__(self, ours: Ours, tokens: Tokens) -> None:
         self._ours = ours
         self._tokens = tokens
+        #: what may follow a token: our few addresses, as long as nobody tries others
+        self._ends = Memo(lambda text: _behind.fullmatch(text) is not None, 64, 128)
 
     def strip(self, arrival: Arrival) -> None:
         """Take all consecutive Routes of ours off the top and keep their tokens in ``arrival.tokens``.
@@ -41,22 +46,37 @@ class OwnRoutes:
         if not request.has("Route"):
             return
         self._undo_strict_routing(arrival)
-        for text in request.values("Route"):
-            found = _as_we_write_it.fullmatch(text)
-            token = None if found is None else self._signed(found[1], arrival)
+        # Each call brings new ones: not worth reading part by part when the signature tells that they are ours.
+        while (text := request.first_alone("Route")) is not None:
+            token = self._signed(text, arrival)
             if token is None:
-                mine, token = self._read(NameAddr.parse(text).uri, arrival)
-                if not mine:
-                    _ = request.routes  # 400 if one of those behind cannot be read
-                    return
+                break
+            arrival.tokens.append(token)
+            request.remove_first("Route")
+        if request.has("Route"):
+            self._strip_others(arrival)
+
+    def _strip_others(self, arrival: Arrival) -> None:
+        """The same for Routes of ours in whatever form."""
+        request = arrival.request
+        for text in request.values("Route"):
+            mine, token = self._read(NameAddr.parse(text).uri, arrival)
+            if not mine:
+                _ = request.routes  # 400 if one of those behind cannot be read
+                return
             arrival.tokens.append(token)
             request.remove_first("Route")
 
     def _signed(self, text: str, arrival: Arrival) -> Token | None:
-        try:
-            return self._verify(text, arrival)
-        except BadToken:
-            return None
+        """The token of a Route that reads as we write them; None: somebody has to look closer."""
+        start = 5 if text.startswith(_begin) else 6 if text.startswith(_begin_secure) else 0
+        end = text.find("@")
+        if start and end > 0 and self._ends[text[end:]]:
+            try:
+                return self._verify(text[start:end], arrival)
+            except BadToken:
+                pass
+        return None
 
     def _read(self, uri: Uri, arrival: Arrival) -> tuple[bool, Token | None]:
         text = uri.user

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.grammar import split_list
-from oversip_tw.sip.memo import Memo
 from oversip_tw.sip.message import Request
 
 #: option tags a client may demand of a proxy (Proxy-Require)
@@ -14,6 +15,9 @@ SUPPORTED_BY_PROXY = frozenset({"path", "outbound", "gruu"})
 
 #: an ACK gets no answer, and the others end here
 _NOT_FORWARDED = ("ACK", "CANCEL", "REGISTER")
+
+#: where options are demanded of a proxy, by its `names.key`
+_DEMANDS: Final = frozenset(("proxy-require",))
 
 #: URI schemes we can route or refuse by name
 _ROUTABLE = ("sip", "sips")
@@ -31,7 +35,7 @@ def validate(request: Request, ours: Ours) -> None:
         _validate_register(request)
     if request.max_forwards == 0 and request.method not in _NOT_FORWARDED and not is_for_ourselves(request, ours):
         raise SIPError(483)
-    if request.has("Proxy-Require"):
+    if request.may_have(_DEMANDS):
         _demand_options(request)
 
 
@@ -40,26 +44,34 @@ def is_for_ourselves(request: Request, ours: Ours) -> bool:
     return request.method == "OPTIONS" and not request.uri.user and ours.owns(request.uri)
 
 
-def _read_contacts(field: str) -> int:
-    """How many Contacts there are in a field. Raises ParseError when one cannot be read, or there is none."""
+def _read_contacts(field: str) -> None:
+    """Raises ParseError when a Contact of a field cannot be read, or there is none."""
     members = split_list(field)
     if not members:
         raise ParseError("Empty Contact")
     for member in members:
         if member != "*":
             NameAddr.parse(member)
-    return len(members)
 
 
-#: a phone sends the same at every refresh
-_contacts = Memo(_read_contacts, 4096, 512)
+#: lines of Contact that can be read: a phone sends the same at every refresh
+_readable: Final[set[str]] = set()
+_READABLE: Final = 4096
+_READABLE_TEXT: Final = 512  # characters of one
 
 
 def _validate_register(request: Request) -> None:
     if not request.to.uri.is_sip:
         raise SIPError(400, "To Is Not a SIP URI")
-    for field in request.get_all("Contact"):
-        _ = _contacts[field]
+    line = request.only_line("contact")
+    if line is not None and line in _readable:
+        return
+    for field in request.get_all("contact"):
+        _read_contacts(field)
+    if line is not None and len(line) <= _READABLE_TEXT:
+        if len(_readable) >= _READABLE:
+            _readable.clear()
+        _readable.add(line)
 
 
 def _demand_options(request: Request) -> None:

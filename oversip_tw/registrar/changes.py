@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from oversip_tw.registrar.binding import Binding
 
@@ -21,6 +21,8 @@ class Change(Enum):
     EXPIRED = "expired"
     FLOW_LOST = "connection lost"
 
+
+REFRESHED: Final = Change.REFRESHED
 
 #: hears of every change, after it is durable; must not raise
 OnChange = Callable[[Change, Binding], None]

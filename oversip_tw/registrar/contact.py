@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import Final
 
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.address import NameAddr
@@ -23,27 +22,33 @@ MAX_INSTANCE = 255
 #: longest reg-id, that of CSeq: RFC 5626 §11 sets none
 MAX_REG_ID = 2**31 - 1
 
-_MEMO = 4096  # Contacts
-_MEMO_TEXT = 512  # characters of one that is worth remembering
+_MEMO: Final = 4096  # Contacts
+_MEMO_TEXT: Final = 512  # characters of one that is worth remembering
+#: the Contact itself does not say how long it shall live
+_UNSAID: Final = -1
 
 # RFC 3261 §25.1 qvalue
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 #: parameters that are ours to say
-_OURS = ("expires", "q", "pub-gruu", "temp-gruu", "temp-gruu-cookie")
+_OURS: Final = ("expires", "q", "pub-gruu", "temp-gruu", "temp-gruu-cookie")
 
 
-@dataclass(frozen=True, slots=True)
 class Wish:
-    """One Contact."""
+    """One Contact. Never to be changed."""
 
-    uri: Uri
-    #: parameters as they came, without those that are ours to say
-    params: str
-    q: float
-    instance: str | None
-    reg_id: int | None
-    #: how long it shall live, as asked; 0: remove it
-    expires: int
+    __slots__ = ("expires", "instance", "params", "q", "reg_id", "uri")
+
+    def __init__(
+        self, uri: Uri, params: str, q: float, instance: str | None, reg_id: int | None, expires: int
+    ) -> None:
+        self.uri: Final = uri
+        #: parameters as they came, without those that are ours to say
+        self.params: Final = params
+        self.q: Final = q
+        self.instance: Final = instance
+        self.reg_id: Final = reg_id
+        #: how long it shall live, as asked; 0: remove it
+        self.expires: Final = expires
 
 
 class Wishes:
@@ -51,7 +56,7 @@ class Wishes:
 
     __slots__ = ("contacts", "remove_all")
 
-    def __init__(self, contacts: Sequence[Wish] = (), remove_all: bool = False) -> None:
+    def __init__(self, contacts: list[Wish], remove_all: bool = False) -> None:
         self.contacts = contacts
         #: ``Contact: *``: remove all
         self.remove_all = remove_all
@@ -62,24 +67,41 @@ def read_wishes(request: Request, settings: Settings, outbound: bool) -> Wishes:
 
     Raises SIPError: 400 for what makes no sense, 403 for too many Contacts, 423 for too short a life.
     """
+    line = request.only_line("contact")
+    known = _with_outbound if outbound else _without_outbound
+    wish = None if line is None else known.get(line)
+    if wish is not None and settings.max_contacts:
+        return _lasting([wish], request, settings)
     texts: list[str] = []
-    for field in request.get_all("Contact"):
+    for field in request.get_all("contact"):
         members = split_list(field)
         if not members:
             raise SIPError(400, "Empty Contact")
         texts += members
     if not texts:
-        return Wishes()
+        return Wishes([])
     if "*" in texts:
         if len(texts) > 1 or request.expires != 0:
             raise SIPError(400, "Contact * Needs Expires 0 And No Other Contact")
-        return Wishes(remove_all=True)
+        return Wishes([], remove_all=True)
     if len(texts) > settings.max_contacts:
         raise SIPError(403, "Too Many Contacts")
-    default = _default_expires(request, settings)
-    wishes = [(_known_wish if len(text) <= _MEMO_TEXT else _read_wish)(text, default, outbound) for text in texts]
-    _check(wishes, settings)
-    return Wishes(wishes)
+    said = [_read_wish(text, outbound) for text in texts]
+    if line is not None and len(said) == 1 and len(line) <= _MEMO_TEXT:
+        if len(known) >= _MEMO:
+            known.clear()
+        known[line] = said[0]
+    return _lasting(said, request, settings)
+
+
+def _lasting(said: list[Wish], request: Request, settings: Settings) -> Wishes:
+    """What the Contacts say, with what holds for those that do not say how long they shall live."""
+    for place, wish in enumerate(said):
+        if wish.expires == _UNSAID:
+            default = _default_expires(request, settings)
+            said[place] = Wish(wish.uri, wish.params, wish.q, wish.instance, wish.reg_id, default)
+    _check(said, settings)
+    return Wishes(said)
 
 
 def _default_expires(request: Request, settings: Settings) -> int:
@@ -89,31 +111,35 @@ def _default_expires(request: Request, settings: Settings) -> int:
     return UNREADABLE_EXPIRES if request.has("Expires") else settings.default_expires
 
 
-def _read_wish(text: str, default: int, outbound: bool) -> Wish:
+def _read_wish(text: str, outbound: bool) -> Wish:
+    """What a Contact says by itself: its ``expires`` may be `_UNSAID`."""
     address = NameAddr.parse(text)
     if not address.uri.is_sip:
         raise SIPError(400, "Contact Is No SIP URI")
+    params = ""
+    for name, value in address.params:
+        if name not in _OURS:
+            params += f";{name}" if value is None else f";{name}={value}"
     instance = _instance(address)
     return Wish(
         address.uri,
-        "".join(
-            [f";{name}" if value is None else f";{name}={value}" for name, value in address.params if name not in _OURS]
-        ),
+        params,
         _q(address),
         instance,
         _reg_id(address) if outbound and instance is not None else None,
-        _expires(address, default),
+        _expires(address),
     )
 
 
-#: a phone asks for the same again at every refresh
-_known_wish = lru_cache(_MEMO)(_read_wish)
+#: lines of Contact that hold one, and what it says: a phone asks for the same again at every refresh
+_with_outbound: Final[dict[str, Wish]] = {}
+_without_outbound: Final[dict[str, Wish]] = {}
 
 
-def _expires(address: NameAddr, default: int) -> int:
+def _expires(address: NameAddr) -> int:
     text = address.param("expires")
     if text is None:
-        return default
+        return _UNSAID
     seconds = number(text, MAX_DELTA_SECONDS) if text else None
     return UNREADABLE_EXPIRES if seconds is None else seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from oversip_tw.sip.uri import Uri
+from oversip_tw.sip.uri import Uri, host_port
 
 # what a URI parameter may hold unescaped: paramchar of RFC 3261 §25.1
 _NOT_PARAMCHAR = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:&+$]", re.ASCII)
@@ -28,12 +28,15 @@ def without_instance(user: Uri) -> str:
 
     The letter case is the phone's own: JsSIP refuses calls to a user part that is not, to the letter, its own.
     """
-    return Uri.build(user.scheme, user.user, user.host).text
+    host = host_port(user.host, None)
+    return f"{user.scheme}:{host}" if user.user is None else f"{user.scheme}:{user.user}@{host}"
 
 
 def pub_gruu(base: str, instance: str) -> str:
     """The public GRUU of ``instance`` under the AoR ``base`` (`without_instance`), as text of a URI."""
-    return f"{base};gr={_NOT_PARAMCHAR.sub(_escape, instance)}"
+    # What most instances are made of: no rule has to be asked for that.
+    plain = instance.isascii() and instance.replace("-", "").replace(":", "").isalnum()
+    return f"{base};gr={instance if plain else _NOT_PARAMCHAR.sub(_escape, instance)}"
 
 
 def named_instance(uri: Uri) -> str | None:

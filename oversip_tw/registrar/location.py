@@ -121,8 +121,14 @@ class MemoryLocation:
 
     def bindings_now(self, aor: str) -> Sequence[Binding]:
         """`bindings`, for whoever does not wait."""
-        now = self._clock.seconds()
-        return [binding for binding in self._users.get(aor, ()) if binding.expires_at > now]
+        return self.bindings_at(aor, self._clock.seconds())
+
+    def bindings_at(self, aor: str, now: float) -> list[Binding]:
+        """`bindings_now`, for whoever knows what time it is."""
+        found = self._users.get(aor)
+        if found is None:
+            return []
+        return [binding for binding in found if binding.expires_at > now]
 
     def by_key(self, key: bytes) -> Binding | None:
         binding = self._keys.get(key)
@@ -183,6 +189,10 @@ class MemoryLocation:
                 self._end(binding, now)
         for binding in put:
             self._add(binding)
+
+    def put_now(self, binding: Binding) -> None:
+        """`commit_now` of one."""
+        self._add(binding)
 
     async def flow_lost(self, flow_id: bytes) -> None:
         lost = self.by_flow(flow_id)

@@ -12,6 +12,12 @@ from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.errors import SIPError
 
 
+def check_order(old: Binding, call_id: str, cseq: int) -> None:
+    """Raises SIPError (500) for a REGISTER that came later than one that was sent after it (§10.3 step 7)."""
+    if old.call_id == call_id and cseq <= old.cseq:
+        raise SIPError(500, "CSeq Out Of Order")
+
+
 class Plan:
     """Changes to ``bindings``, those of one AoR, that a REGISTER of that Call-ID and CSeq asks for."""
 
@@ -38,7 +44,7 @@ class Plan:
         if not wish.expires and any(not same_contact(wish.uri, new) for new in again):
             return  # a phone that moved: its new Contact has taken the place of the one it takes back here
         for old in meant:
-            self._check_order(old)
+            check_order(old, self._call_id, self._cseq)
             self._reasons[old.key] = (old, Change.REFRESHED if wish.expires else Change.REMOVED)
         for new in again:
             del self.put[new.key]  # the same phone twice in one REGISTER: the later one counts
@@ -49,12 +55,8 @@ class Plan:
 
     def remove(self, old: Binding) -> None:
         """End ``old``. Raises SIPError as `take`."""
-        self._check_order(old)
+        check_order(old, self._call_id, self._cseq)
         self._reasons[old.key] = (old, Change.REMOVED)
-
-    def _check_order(self, old: Binding) -> None:
-        if old.call_id == self._call_id and self._cseq <= old.cseq:
-            raise SIPError(500, "CSeq Out Of Order")
 
     def make_room(self, settings: Settings, is_dead: Callable[[Binding], bool]) -> None:
         """End as many old bindings as are too many then: dead ones first, then the oldest.

@@ -9,11 +9,11 @@ from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import OnChange, StoreFailed, unheard
+from oversip_tw.registrar.changes import REFRESHED, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
 from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
-from oversip_tw.registrar.plan import Plan
+from oversip_tw.registrar.plan import Plan, check_order
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.address import NameAddr
@@ -114,7 +114,7 @@ class Registrar:
     ) -> Response | Promise[Response]:
         """As `register`, without a coroutine: the 200 where nothing has to be waited for, else the promise of it."""
         self._check(request)
-        supported = request.values("Supported") if request.has("Supported") else ()
+        supported = request.options("supported")
         wishes = read_wishes(request, self._settings, "outbound" in supported)
         secure = flow is not None and flow.secure
         asked = _Asked(request, aor, None if path else flow, secure, tuple(path), wishes, "gruu" in supported)
@@ -144,16 +144,34 @@ class Registrar:
     def _at_once(self, asked: _Asked, memory: MemoryLocation) -> Response:
         """All of it in the turn that was taken."""
         try:
-            bindings = memory.bindings_now(asked.aor)
+            now = self._clock.seconds()
+            bindings = memory.bindings_at(asked.aor, now)
             if asked.wishes.contacts or asked.wishes.remove_all:
                 _check_flow(asked)
-                plan = self._plan(asked, bindings)
-                memory.commit_now(plan.put.values(), plan.dropped)
-                self._announce(plan, asked.flow)
-                bindings = memory.bindings_now(asked.aor)
-            return self._answer(asked, bindings)
+                known = _only_refreshed(asked, bindings)
+                if known is not None:
+                    self._refresh(asked, known, memory, now)
+                else:
+                    plan = self._plan(asked, bindings, now)
+                    memory.commit_now(plan.put.values(), plan.dropped)
+                    self._announce(plan, asked.flow)
+                bindings = memory.bindings_at(asked.aor, now)
+            return self._answer(asked, bindings, now)
         finally:
             self._turns.leave(asked.aor)
+
+    def _refresh(self, asked: _Asked, known: Binding, memory: MemoryLocation, now: float) -> None:
+        """What a `Plan` comes to for `_only_refreshed`, and what is done then."""
+        check_order(known, asked.request.call_id, asked.request.cseq)
+        flow = asked.flow
+        binding = self._binding(asked.wishes.contacts[0], asked, now, known.key)
+        memory.put_now(binding)
+        self._on_change(REFRESHED, binding)
+        self._ask_whether_alive(known, flow)
+        if flow is not None:
+            if known.flow_id != flow.id:
+                self._superseded(known.flow_id, known.key, flow)
+            self._came_back(binding.key, flow)
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
         if not self._turns.take(asked.aor):
@@ -161,13 +179,14 @@ class Registrar:
         try:
             if asked.wishes.contacts or asked.wishes.remove_all:
                 await self._change(asked)
-            answer.resolve(self._answer(asked, await self._location.bindings(asked.aor)))
+            bindings = await self._location.bindings(asked.aor)
+            answer.resolve(self._answer(asked, bindings, self._clock.seconds()))
         finally:
             self._turns.leave(asked.aor)
 
-    def _answer(self, asked: _Asked, bindings: Sequence[Binding]) -> Response:
+    def _answer(self, asked: _Asked, bindings: Sequence[Binding], now: float) -> Response:
         base = without_instance(asked.request.to.uri) if asked.gruu else ""
-        headers = answer_headers(bindings, base, self._clock.seconds())
+        headers = answer_headers(bindings, base, now)
         if asked.path:
             headers += [("Path", hop) for hop in asked.path]
         if _has_reg_id(asked.wishes):
@@ -179,7 +198,8 @@ class Registrar:
     async def _change(self, asked: _Asked) -> None:
         flow = asked.flow
         _check_flow(asked)
-        plan = self._plan(asked, await self._location.bindings(asked.aor))
+        bindings = await self._location.bindings(asked.aor)
+        plan = self._plan(asked, bindings, self._clock.seconds())
         try:
             await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped)
         except StoreFailed as error:
@@ -189,30 +209,30 @@ class Registrar:
             raise SIPError(480, "Flow Is Gone")
         self._announce(plan, flow)
 
-    def _plan(self, asked: _Asked, bindings: Sequence[Binding]) -> Plan:
+    def _plan(self, asked: _Asked, bindings: Sequence[Binding], now: float) -> Plan:
         plan = Plan(bindings, asked.request.call_id, asked.request.cseq)
         if asked.wishes.remove_all:
             for binding in bindings:
                 plan.remove(binding)
             return plan
-        now = self._clock.seconds()
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
             if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
                 named = self._named(wish, asked.aor, bindings)
             if named is not None:
-                plan.take(named, self._binding(named, asked, now, bindings))
+                key = self._key(named, named.uri.text, asked.aor, bindings)
+                plan.take(named, self._binding(named, asked, now, key))
         plan.make_room(self._settings, self._is_dead)
         return plan
 
-    def _binding(self, wish: Wish, asked: _Asked, now: float, bindings: Sequence[Binding]) -> Binding:
-        request, text = asked.request, wish.uri.text
+    def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
+        request = asked.request
         expires = min(wish.expires, self._settings.max_expires)
         if now < self._spread_until:
             expires = self._less_than(expires)
         return Binding(
             asked.aor,
-            text,
+            wish.uri.text,
             wish.params,
             wish.q,
             wish.instance,
@@ -224,7 +244,7 @@ class Registrar:
             asked.path,
             self._node,
             b"" if asked.flow is None else asked.flow.id,
-            self._key(wish, text, asked.aor, bindings),
+            key,
             (request.get("User-Agent") or "")[:MAX_USER_AGENT],
             asked.secure,
         )
@@ -316,6 +336,17 @@ def _has_reg_id(wishes: Wishes) -> bool:
         if wish.reg_id is not None:
             return True
     return False
+
+
+def _only_refreshed(asked: _Asked, bindings: Sequence[Binding]) -> Binding | None:
+    """The only one of ``bindings``, if all that ``asked`` wants is that this lives on as it is: nearly always. Else
+    None: what it comes to is for a `Plan` to find out."""
+    wishes = asked.wishes.contacts
+    if len(bindings) != 1 or len(wishes) != 1:
+        return None
+    wish, known = wishes[0], bindings[0]
+    same = known.contact == wish.uri.text and known.instance == wish.instance and known.reg_id == wish.reg_id
+    return known if same and wish.expires and not wish.uri.has_param("gr") else None
 
 
 def _check_flow(asked: _Asked) -> None:

@@ -26,13 +26,13 @@ from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
-from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import BindingStore, Change
+from oversip_tw.registrar.changes import BindingStore
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server import nat_pings, pace
 from oversip_tw.server.admission import Admission
+from oversip_tw.server.binding_log import BindingLog
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.nat_pings import NatPings
@@ -117,7 +117,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     wheel = TimerWheel(given.clock, failed=failed)
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
-    changes = _Changes(log, given.flows)
+    changes = BindingLog(log, given.flows)
     bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
     # an edge has no users: its domains are names of its own
     names = settings.aliases + settings.domains if settings.edge else settings.aliases
@@ -171,7 +171,7 @@ def _registrar(
     core: Core,
     settings: Settings,
     given: Surroundings,
-    changes: _Changes,
+    changes: BindingLog,
     waits: waiting.Waiting,
     resuming: Resuming,
 ) -> Registrar:
@@ -194,7 +194,7 @@ def _edge(
     core: Core,
     settings: Settings,
     given: Surroundings,
-    changes: _Changes,
+    changes: BindingLog,
     waits: waiting.Waiting,
     resuming: Resuming,
 ) -> tuple[EdgeLogic | None, Watch | None]:
@@ -254,33 +254,6 @@ def _authenticator(
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     """A key of its own for each purpose."""
     return sha256(purpose + b"\0" + secret).digest()
-
-
-class _Changes:
-    """One line of log per change of a binding. That a phone is still there is none."""
-
-    def __init__(self, log: Log, flows: FlowTable) -> None:
-        self._log = log
-        self._flows = flows
-        #: who else hears of them; None: nobody
-        self.nat_pings: NatPings | None = None
-
-    def heard(self, change: Change, binding: Binding) -> None:
-        if self.nat_pings is not None:
-            self.nat_pings.heard(change, binding)
-        if change is Change.REFRESHED:
-            return
-        contact = binding.target
-        flow = self._flows.find(binding.flow_id) if change is Change.ADDED else None
-        self._log.info(
-            "{aor} {change}: {contact}{source}, {agent}",
-            aor=binding.aor,
-            change=change.value,
-            # Not as it came: a URI may hold a password.
-            contact=Uri.build(contact.scheme, contact.user, contact.host, contact.port).text,
-            source="" if flow is None else f" from {flow.transport} {flow.peer[0]} port {flow.peer[1]}",
-            agent=binding.user_agent or "no User-Agent",
-        )
 
 
 class _Trusts:

@@ -150,8 +150,13 @@ class Intake:
         work = Work(self._core, arrival)
         waits_for = self._admission.admit(arrival)
         if waits_for is None:
-            shares = self._begin(work)
-            self._serving.out_of_dialog(work, shares)
+            shares = self._begin(work, True)
+            transaction = work.transaction
+            assert transaction is not None
+            try:
+                self._serving.out_of_dialog(work, shares)
+            finally:
+                transaction.go_on_waiting()
             return
         task = self._core.spawn(self._let_in(work, waits_for), self._core.unexpected)
         if not task.done:
@@ -166,11 +171,11 @@ class Intake:
         if not self._pace.admit(flow):
             raise SIPError(503, headers=[self._pace.again(32, 32)])
 
-    def _begin(self, work: Work) -> int:
+    def _begin(self, work: Work, in_this_call: bool = False) -> int:
         """The server transaction of a request that may pass; gives the Max-Breadth it may use."""
         shares = breadth(work.arrival.request, self._core.settings.max_breadth)
         self._serving.clean(work.arrival)
-        work.serve()
+        work.serve(in_this_call)
         return shares
 
     def _wait(self, work: Work) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from oversip_tw.auth.credentials import strip_credentials
 from oversip_tw.logic import EdgeLogic
@@ -22,6 +22,9 @@ from oversip_tw.server.work import Work
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.server import ServerTransaction
+
+#: where credentials stand, by their `names.key`
+_CREDENTIALS: Final = frozenset(("authorization", "proxy-authorization"))
 
 
 class Serving:
@@ -53,7 +56,7 @@ class Serving:
             return
         if request.method == "REGISTER" and "on_register" not in self._hooked:
             return  # nobody but the registrar sees it
-        if request.has("Authorization") or request.has("Proxy-Authorization"):
+        if request.may_have(_CREDENTIALS):
             strip_credentials(request, self._core.ours.domains)
         if not arrival.trusted:
             drop_identities(request)
@@ -62,7 +65,7 @@ class Serving:
         """Credentials are for the core, which asked for them; a Bearer of the core's is nobody else's business."""
         if not arrival.trusted:
             drop_identities(arrival.request)
-        elif arrival.request.has("Authorization") or arrival.request.has("Proxy-Authorization"):
+        elif arrival.request.may_have(_CREDENTIALS):
             strip_credentials(arrival.request, ())
 
     # -- in a dialog ------------------------------------------------------------------------------------------------
@@ -150,6 +153,8 @@ class Serving:
             if self._logic is not None and not hooked:
                 self._decide_at_once(work)
                 return
+            if not hooked and self._route_at_once(work, shares):
+                return
             doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
         task = self._core.spawn(self._answering(work, doing), self._core.unexpected)
         if not task.done:
@@ -193,6 +198,19 @@ class Serving:
         flow = arrival.flow if arrival.client else None
         path = request.values("Path") if request.has("Path") else ()
         return self._registrar.begin(request, arrival.user, flow, path)
+
+    def _route_at_once(self, work: Work, shares: int) -> bool:
+        """Where nobody has to be asked. False: somebody has to."""
+        arrival, transaction = work.arrival, work.transaction
+        assert transaction is not None
+        try:
+            groups = self._destinations.find_now(arrival)
+            if groups is None:
+                return False
+            self._core.relay(arrival, transaction, groups, shares, self._destinations.caller_key(arrival))
+        except Exception as error:
+            self._failed(work, error)
+        return True
 
     async def _route_in_turn(self, work: Work, shares: int) -> None:
         async with self._hooking.turn(work.arrival.request.call_id):

@@ -31,13 +31,14 @@ class Work:
         self.task: Running | None = None
         self._core = core
 
-    def serve(self) -> ServerTransaction:
-        """Begin the server transaction (an INVITE is answered 100). Raises SIPError 503 when there are too many."""
+    def serve(self, in_this_call: bool = False) -> ServerTransaction:
+        """Begin the server transaction (an INVITE is answered 100). Raises SIPError 503 when there are too many.
+        ``in_this_call``: as of `Transactions.serve`."""
         arrival = self.arrival
         core, flow = self._core, arrival.flow
         # An edge asks nobody for credentials: what it passes back may hit somebody who never asked (F2).
         quiet = core.settings.edge and arrival.client and not flow.reliable and not core.location.is_bound(flow.id)
-        transaction = core.transactions.serve(arrival.request, flow, arrival.client, self, quiet)
+        transaction = core.transactions.serve(arrival.request, flow, arrival.client, self, quiet, in_this_call)
         self.transaction = arrival.transaction = transaction
         return transaction
 

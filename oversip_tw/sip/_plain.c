@@ -15,16 +15,18 @@ static void prepare_classes(void)
 {
     for (int c = '0'; c <= 'z'; c++)
         if (c <= '9' || (c >= 'A' && c <= 'Z') || c >= 'a')
-            oversip_classes[c] |= TOKEN | VALUE | WORD | LABEL | USER;
+            oversip_classes[c] |= TOKEN | VALUE | WORD | LABEL | USER | PARAM;
     for (int c = 'a'; c <= 'z'; c++)
-        oversip_classes[c] |= LOWER;
-    add_class("-.!%*_+`'~", TOKEN | VALUE | WORD);
+        oversip_classes[c] |= LOWER | NAME | KEY;
+    add_class("-.!%*_+`'~", TOKEN | VALUE | WORD | NAME);
     add_class(":", VALUE);
     add_class("()<>:\\\"/[]?{}", WORD);
     add_class(" \t", BLANK);
     add_class("_", LABEL);
     add_class("-_.!~*'()&=+$,?/", USER);
-    add_class("0123456789", DIGIT);
+    add_class("-_.!~*'()[]/:&+$", PARAM);
+    add_class("0123456789", DIGIT | NAME | KEY);
+    add_class("-", KEY);
     for (int c = ' '; c < 0x7f; c++)
         oversip_classes[c] |= QUOTABLE;
     oversip_classes['\t'] |= QUOTABLE;
@@ -92,27 +94,34 @@ PyObject *oversip_plain_via(PyObject *module, PyObject *text)
     return found;
 }
 
+/* 0 unless `at` begins a display name, between `name` and `stop` then, and a "<", where `at` is moved to. */
+int before_uri(const char **at, const char *end, const char **name, const char **stop)
+{
+    const char *here = *at;
+
+    *name = *stop = here;
+    if (here < end && *here == '"') {
+        *name = here + 1;
+        *stop = after(*name, end, QUOTABLE);
+        if (*stop == end || **stop != '"')
+            return 0;
+        here = after(*stop + 1, end, BLANK);
+    } else if (here < end && is(*here, TOKEN)) {
+        here = after(here, end, TOKEN | BLANK);
+        for (*stop = here; is((*stop)[-1], BLANK); (*stop)--)
+            ;
+    }
+    *at = here;
+    return here < end && *here == '<';
+}
+
 PyObject *oversip_plain_address(PyObject *module, PyObject *text)
 {
     const char *at, *end, *name, *stop, *uri, *closing, *value;
     PyObject *tag;
 
-    if (!ascii(text, &at, &end))
+    if (!ascii(text, &at, &end) || !before_uri(&at, end, &name, &stop))
         return none(NULL);
-    name = stop = at;
-    if (at < end && *at == '"') {
-        name = at + 1;
-        stop = after(name, end, QUOTABLE);
-        if (stop == end || *stop != '"')
-            Py_RETURN_NONE;
-        at = after(stop + 1, end, BLANK);
-    } else if (at < end && is(*at, TOKEN)) {
-        at = after(at, end, TOKEN | BLANK);
-        for (stop = at; is(stop[-1], BLANK); stop--)
-            ;
-    }
-    if (at == end || *at != '<')
-        Py_RETURN_NONE;
     uri = at + 1;
     closing = memchr(uri, '>', end - uri);
     if (closing == NULL || memchr(uri, '<', closing - uri) != NULL)
@@ -130,7 +139,7 @@ PyObject *oversip_plain_address(PyObject *module, PyObject *text)
 }
 
 /* 0 unless it is a name of labels, each of letters, digits and "_", with "-" inside; a dot may end it. */
-static int is_host_name(const char *at, const char *end)
+int is_host_name(const char *at, const char *end)
 {
     char before = '.';
 

@@ -224,6 +224,8 @@ static PyMethodDef functions[] = {
     {"plain_via", oversip_plain_via, METH_O, NULL},
     {"plain_address", oversip_plain_address, METH_O, NULL},
     {"plain_uri", oversip_plain_uri, METH_O, NULL},
+    {"address_with_params", oversip_address_with_params, METH_O, NULL},
+    {"uri_with_params", oversip_uri_with_params, METH_O, NULL},
     {"is_call_id", oversip_is_call_id, METH_O, NULL},
     {"wire", (PyCFunction)(void (*)(void))wire, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},

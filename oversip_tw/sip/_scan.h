@@ -6,8 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* classes of characters */
-enum { TOKEN = 1, VALUE = 2, WORD = 4, LOWER = 8, BLANK = 16, QUOTABLE = 32, LABEL = 64, USER = 128, DIGIT = 256 };
+/* classes of characters; NAME is TOKEN without capitals, KEY what names of URI parameters are made of */
+enum {
+    TOKEN = 1, VALUE = 2, WORD = 4, LOWER = 8, BLANK = 16, QUOTABLE = 32, LABEL = 64, USER = 128, DIGIT = 256,
+    NAME = 512, PARAM = 1024, KEY = 2048
+};
+
+/* parameters of one value; what has more goes the long way */
+#define PARAMS 16
 
 extern unsigned short oversip_classes[256];
 extern PyObject *oversip_empty;
@@ -65,4 +71,10 @@ int oversip_prepare_plain(void);
 PyObject *oversip_plain_via(PyObject *module, PyObject *text);
 PyObject *oversip_plain_address(PyObject *module, PyObject *text);
 PyObject *oversip_plain_uri(PyObject *module, PyObject *text);
+int before_uri(const char **at, const char *end, const char **name, const char **stop);
+int is_host_name(const char *at, const char *end);
 PyObject *oversip_is_call_id(PyObject *module, PyObject *text);
+
+/* what _params.c has for it */
+PyObject *oversip_address_with_params(PyObject *module, PyObject *text);
+PyObject *oversip_uri_with_params(PyObject *module, PyObject *text);

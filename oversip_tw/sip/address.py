@@ -7,7 +7,7 @@ from typing import Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
-from oversip_tw.sip.scan import plain_address
+from oversip_tw.sip.scan import address_with_params, plain_address
 from oversip_tw.sip.uri import Params, Uri, check_params, find_param, unreadable
 
 _MEMO: Final = 4096  # addresses
@@ -87,6 +87,11 @@ def _parse(text: str) -> NameAddr:
     if plain is not None:
         name, uri, tag = plain
         return NameAddr(name, Uri.parse(uri), () if tag is None else (("tag", tag),), text, tag)
+    usual = address_with_params(text)
+    if usual is not None:
+        name, uri, params = usual
+        check_params(params)
+        return NameAddr(name, Uri.parse(uri), params, text, find_param(params, "tag"))
     return _parse_any(text)
 
 

@@ -13,9 +13,15 @@ import re
 from oversip_tw.sip.errors import ParseError
 
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
+#: of a parameter, without capitals
+_NAME = r"[a-z0-9\-.!%*_+`'~]"
 #: A quoted pair may hold any ASCII control but CR and LF, NUL included.
 _QUOTED = r'"(?>(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*)"'
 _SWS = r"[ \t]*+"
+#: what is within a quoted string that has no quoted pair
+_UNESCAPED = r'[^"\\\x00-\x08\x0a-\x1f\x7f]*+'
+#: a display name as it usually is; groups: without its quotes, or of tokens
+_USUAL_NAME = rf'(?:"({_UNESCAPED})"{_SWS}|((?>(?:{_TOKEN}++{_SWS})*)))'
 _LWS = r"[ \t]++"
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -53,6 +59,10 @@ sip_uri = re.compile(
 plain_uri = re.compile(rf"sip:(?>(?:([{_UNRESERVED}&=+$,?/]++)@)?)({_HOSTNAME})(?>(?::({_PORT}))?)")
 #: groups: name, value ("" if there is none); for ``findall`` on what ``sip_uri`` found
 uri_parameter = re.compile(r";([^;=]++)=?+([^;]*+)")
+#: groups: user, host, port, parameters; the same with parameters as they usually are
+uri_with_params = re.compile(
+    rf"{plain_uri.pattern}((?>(?:;[a-z0-9\-]++(?>(?:=[{_UNRESERVED}\[\]/:&+$]++)?))*))"
+)
 #: groups: scheme, opaque part
 absolute_uri = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):((?>(?:[{_UNRESERVED};/?:@&=+$,\[\]#]++|{_ESCAPED})+))")
 #: groups: quoted display name, display name of tokens, URI, parameters
@@ -61,7 +71,11 @@ name_addr = re.compile(
 )
 #: groups: quoted display name without its quotes, display name of tokens, URI, tag; as it usually is
 plain_address = re.compile(
-    rf'(?:"([^"\\\x00-\x08\x0a-\x1f\x7f]*+)"{_SWS}|((?>(?:{_TOKEN}++{_SWS})*)))<([^<>]*+)>(?>(?:;tag=({_TOKEN}++))?)'
+    rf'{_USUAL_NAME}<([^<>]*+)>(?>(?:;tag=({_TOKEN}++))?)'
+)
+#: groups: quoted display name without its quotes, display name of tokens, URI, parameters; as it usually is
+address_with_params = re.compile(
+    rf'{_USUAL_NAME}<([^<>]*+)>((?>(?:;{_NAME}++(?>(?:=(?:{_TOKEN}++|"{_UNESCAPED}"))?))*))'
 )
 #: groups: URI, parameters. Without brackets a URI holds no ";", "?" or "," (RFC 3261 §20.10).
 addr_spec = re.compile(rf'([^ \t<>,;?"]++)((?>(?:{_GENERIC_PARAM})*)){_SWS}')

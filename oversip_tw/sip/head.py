@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from oversip_tw.sip import names
 from oversip_tw.sip.grammar import split_list, unfold
 from oversip_tw.sip.headers import Headers
@@ -9,6 +11,15 @@ from oversip_tw.sip.layout import Layout, layout_of
 
 #: a field of ours: key, value, line
 Line = tuple[str, str, str]
+
+#: where a field stands that there is none of; never to be changed
+_NOWHERE: Final[list[int]] = []
+
+
+#: a line -> its option tags: phones of one kind send the same
+_options: Final[dict[str, frozenset[str]]] = {}
+_OPTIONS: Final = 256
+_OPTIONS_TEXT: Final = 256  # characters
 
 
 class Head:
@@ -52,6 +63,11 @@ class Head:
                     return value
         return None
 
+    def first_alone(self, name: str) -> str | None:
+        """The first value of ``name``, where its field came as one line with no other value. None: it did not."""
+        slot = self._plain_slot(names.key(name))
+        return (self._lines[slot] or "")[self._layout.values[slot] :].strip(" \t") if slot else None
+
     def get_all(self, name: str) -> list[str]:
         """The values of all fields called ``name``, one for each field."""
         key = names.key(name)
@@ -59,7 +75,7 @@ class Head:
         if self._above:
             found = [value for known, value, _ in reversed(self._above) if known == key]
         lines, layout = self._lines, self._layout
-        for slot in layout.slots.get(key, ()):
+        for slot in layout.slots.get(key, _NOWHERE):
             line = lines[slot]
             if line is not None:
                 value = line[layout.values[slot] :]
@@ -95,7 +111,18 @@ class Head:
             keys_added = [line[0] for line in (*(self._above or ()), *(self._below or ()))]
             if not keys.isdisjoint(keys_added):
                 return True
-        return not keys.isdisjoint(self._layout.names)
+        return self._layout.has_any(keys)
+
+    def only_line(self, key: str) -> str | None:
+        """The line of the only field of ``key`` (`names.key`), name included, as it came and not folded; else None.
+
+        What is made of a line may be remembered by it: asked for twice, it is the same object, which has its hash.
+        """
+        slots = self._layout.slots.get(key)
+        if slots is None or len(slots) != 1 or self._above or self._below:
+            return None
+        line = self._lines[slots[0]]
+        return None if line is None or "\n" in line else line
 
     def has_one(self, name: str) -> bool:
         """There is exactly one field called ``name``, as it came, with one value."""
@@ -104,6 +131,20 @@ class Head:
             return False
         line = self._lines[slots[0]]
         return line is not None and "," not in line
+
+    def options(self, key: str) -> frozenset[str]:
+        """The option tags in all fields of ``key`` (`names.key`), as they were written. Raises ParseError."""
+        line = self.only_line(key)
+        if line is None:
+            return frozenset(self.values(key))
+        found = _options.get(line)
+        if found is None:
+            found = frozenset(self.values(key))
+            if len(line) <= _OPTIONS_TEXT:
+                if len(_options) >= _OPTIONS:
+                    _options.clear()
+                _options[line] = found
+        return found
 
     def names(self) -> list[str]:
         """The names there are, each once, in order, in their usual spelling."""
@@ -198,7 +239,7 @@ class Head:
     def _plain_slot(self, key: str) -> int:
         """Where the first field of ``key`` stands, if it is one line that came with one value; else 0."""
         if not self._above:
-            for slot in self._layout.slots.get(key, ()):
+            for slot in self._layout.slots.get(key, _NOWHERE):
                 line = self._lines[slot]
                 if line is not None:
                     return 0 if "," in line or "\n" in line else slot
@@ -270,11 +311,13 @@ class Head:
     # -- writing
 
     def _all_lines(self) -> list[str | None]:
-        lines = self._lines
-        if self._above:
-            lines = [lines[0], *[line[2] for line in reversed(self._above)], *lines[1:]]
-        if self._below:
-            lines = [*lines, *[line[2] for line in self._below]]
+        if not self._above and not self._below:
+            return self._lines
+        lines = self._lines.copy()
+        for line in self._above or ():  # each above the one before it
+            lines.insert(1, line[2])
+        for line in self._below or ():
+            lines.append(line[2])
         return lines
 
     def _copy_edits(self, other: Head) -> None:

@@ -31,6 +31,7 @@ class Layout:
     """Index 0 is the start line: header fields count from 1. Shared by all messages with these names: never changed."""
 
     __slots__ = (
+        "_has",
         "answers",
         "call_id",
         "contacts",
@@ -41,7 +42,6 @@ class Layout:
         "from_",
         "keys",
         "max_forwards",
-        "names",
         "places",
         "problem",
         "routes",
@@ -70,7 +70,8 @@ class Layout:
         self.slots: dict[str, list[int]] = {}
         for line, key in enumerate(self.keys[1:], 1):
             self.slots.setdefault(key, []).append(line)
-        self.names = frozenset(self.slots)
+        #: whether any of some keys is there, for those that were asked for
+        self._has: dict[frozenset[str], bool] = {}
         # The first line of what every message needs, 0 if there is none; and how many of what is limited.
         self.via = self._first("via")
         self.from_ = self._first("from")
@@ -82,9 +83,10 @@ class Layout:
         #: line and where its value begins, of what is read of every message; the start line stands for what is missing
         needed = self.via, self.from_, self.to, self.call_id, self.cseq
         self.places = tuple([(slot, self.values[slot]) for slot in (*needed, self.max_forwards, self.content_length)])
-        self.vias = self.slots.get("via", ())
-        self.routes = self.slots.get("route", ())
-        self.contacts = self.slots.get("contact", ())
+        # lists, as a compiled walk over one is a plain loop
+        self.vias = self.slots.get("via", [])
+        self.routes = self.slots.get("route", [])
+        self.contacts = self.slots.get("contact", [])
         #: the lines that a response takes from its request, in their order: Via, From, To, Call-ID, CSeq (RFC 3261
         #: §8.2.6.2)
         self.copied = (*self.vias, *filter(None, (self.from_, self.to, self.call_id, self.cseq)))
@@ -94,6 +96,13 @@ class Layout:
         self.answers: dict[tuple[str, ...], Layout] = {}
         #: why no message may have these names; "" if it may
         self.problem = self._problem()
+
+    def has_any(self, keys: frozenset[str]) -> bool:
+        """Some line has one of ``keys``. Whoever asks does so with the same few sets, always."""
+        known = self._has.get(keys)
+        if known is None:
+            known = self._has[keys] = not keys.isdisjoint(self.slots)
+        return known
 
     def answer(self, headers: Sequence[str]) -> Layout:
         """The layout of a response that has ``headers`` and Content-Length besides what it copies.

@@ -6,6 +6,7 @@ plain to one of the two need not be to the other: that only costs time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,15 @@ _Address = tuple[str, str, str | None]
 
 #: user, host, port
 _Uri = tuple[str | None, str, str | None]
+
+#: name in lower case and value as written, None where there is none
+_Params = tuple[tuple[str, str | None], ...]
+#: display name, URI, parameters
+_AddressWithParams = tuple[str, str, _Params]
+#: user, host, port, parameters
+_UriWithParams = tuple[str | None, str, str | None, _Params]
+#: parameters of one value; what has more goes the long way
+_MOST_PARAMS: Final = 16
 
 native: Any
 try:
@@ -76,6 +86,28 @@ def _plain_uri(text: str) -> _Uri | None:
     return None if match is None else (match[1], match[2], match[3])
 
 
+def _params(text: str, rule: re.Pattern[str]) -> _Params | None:
+    """Those of a text found well formed, by a rule with groups for name and value; None for too many."""
+    found = rule.findall(text)
+    return tuple((name, value or None) for name, value in found) if len(found) <= _MOST_PARAMS else None
+
+
+def _address_with_params(text: str) -> _AddressWithParams | None:
+    """Display name, URI and parameters, in no capitals, of what has brackets and neither blanks nor quoted pairs."""
+    match = grammar.address_with_params.fullmatch(text)
+    params = None if match is None else _params(match[4], grammar.generic_param)
+    if match is None or params is None:
+        return None
+    return match[2].rstrip(" \t") if match[1] is None else match[1], match[3], params
+
+
+def _uri_with_params(text: str) -> _UriWithParams | None:
+    """User, host, port and parameters of a SIP URI that has no password, no escapes and no IPv6 address."""
+    match = grammar.uri_with_params.fullmatch(text)
+    params = None if match is None else _params(match[4], grammar.uri_parameter)
+    return None if match is None or params is None else (match[1], match[2], match[3], params)
+
+
 def _is_call_id(text: str) -> bool:
     return grammar.callid.fullmatch(text) is not None
 
@@ -91,5 +123,9 @@ values: Final[Callable[[list[str], tuple[tuple[int, int], ...]], list[str]]] = n
 plain_via: Final[Callable[[str], tuple[str, dict[str, str]] | None]] = native.plain_via if native else _plain_via
 plain_address: Final[Callable[[str], _Address | None]] = native.plain_address if native else _plain_address
 plain_uri: Final[Callable[[str], _Uri | None]] = native.plain_uri if native else _plain_uri
+address_with_params: Final[Callable[[str], _AddressWithParams | None]] = (
+    native.address_with_params if native else _address_with_params
+)
+uri_with_params: Final[Callable[[str], _UriWithParams | None]] = native.uri_with_params if native else _uri_with_params
 is_call_id: Final[Callable[[str], bool]] = native.is_call_id if native else _is_call_id
 wire: Final[Callable[[list[str | None], bytes], bytes]] = native.wire if native else _wire

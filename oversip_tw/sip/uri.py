@@ -11,7 +11,7 @@ from typing import Any, Final
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
-from oversip_tw.sip.scan import plain_uri
+from oversip_tw.sip.scan import plain_uri, uri_with_params
 
 #: name in lower case and value as written, None where there is none
 Params = tuple[tuple[str, str | None], ...]
@@ -279,6 +279,11 @@ def _parse(text: str) -> Uri:
     if plain is not None:
         user, host, port = plain
         return Uri("sip", user, None, normal_host(host), read_port(port), (), "", text)
+    usual = uri_with_params(text)
+    if usual is not None:
+        user, host, port, params = usual
+        check_params(params)
+        return Uri("sip", user, None, normal_host(host), read_port(port), params, "", text)
     return _parse_sip(text)
 
 

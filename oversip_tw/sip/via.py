@@ -6,31 +6,42 @@ from typing import Final
 
 from oversip_tw.sip import grammar
 from oversip_tw.sip.errors import ParseError
-from oversip_tw.sip.scan import plain_via
-from oversip_tw.sip.uri import Params, host_port, read_host_port
+from oversip_tw.sip.scan import plain_uri, plain_via
+from oversip_tw.sip.uri import Params, host_port, normal_host, read_host_port, read_port
 
 MAGIC_COOKIE = "z9hG4bK"
 _SECURE: Final = frozenset(("TLS", "WSS"))
 _MEMO: Final = 4096  # senders
 _MEMO_TEXT: Final = 256  # characters of one
-#: what stands before the parameters -> transport, host, port
-_starts: Final[dict[str, tuple[str, str, int | None]]] = {}
+#: what stands before the parameters -> transport, host, port, sent-by
+_starts: Final[dict[str, tuple[str, str, int | None, str]]] = {}
+#: what is before the blank in nearly all of them
+_PROTOCOLS: Final = {f"SIP/2.0/{transport}": transport for transport in ("UDP", "TCP", "TLS", "WS", "WSS")}
 
 
 class Via:
-    """``transport`` is upper-case; ``host`` lower-case, IPv6 without brackets; ``text`` as it came.
+    """``transport`` is upper-case; ``host`` lower-case, IPv6 without brackets; ``text`` as it came. ``sent_by`` is
+    ``host:port`` for matching: lower-case, with the transport's default port where none was given.
 
     Never to be changed: a plain class because every message makes one and a frozen dataclass takes 0.5 us longer.
     """
 
-    __slots__ = ("_params", "branch", "host", "port", "text", "transport")
+    __slots__ = ("_params", "branch", "host", "port", "sent_by", "text", "transport")
 
     def __init__(
-        self, transport: str, host: str, port: int | None, params: dict[str, str], branch: str | None, text: str
+        self,
+        transport: str,
+        host: str,
+        port: int | None,
+        sent_by: str,
+        params: dict[str, str],
+        branch: str | None,
+        text: str,
     ) -> None:
         self.transport: Final = transport
         self.host: Final = host
         self.port: Final = port
+        self.sent_by: Final = sent_by
         self.branch: Final = branch
         self.text: Final = text
         self._params: Final = params
@@ -41,10 +52,10 @@ class Via:
         plain = plain_via(text)
         if plain is not None:
             start, params = plain
-            sent_by = _starts.get(start)
-            if sent_by is not None:
-                transport, host, port = sent_by
-                return Via(transport, host, port, params, params.get("branch"), text)
+            sender = _starts.get(start) or _read_start(start)
+            if sender is not None:
+                transport, host, port, sent_by = sender
+                return Via(transport, host, port, sent_by, params, params.get("branch"), text)
         return _parse(text, text.partition(";")[0])
 
     def with_branch(self, branch: str, rport: bool) -> Via:
@@ -52,7 +63,7 @@ class Via:
         text, params = f"{self.text};branch={branch}", {"branch": branch}
         if rport:
             text, params["rport"] = f"{text};rport", ""
-        return Via(self.transport, self.host, self.port, params, branch, text)
+        return Via(self.transport, self.host, self.port, self.sent_by, params, branch, text)
 
     @staticmethod
     def build(transport: str, sent_by: str, branch: str, rport: bool = True) -> Via:
@@ -96,11 +107,6 @@ class Via:
         return self._params.get("maddr")
 
     @property
-    def sent_by(self) -> str:
-        """``host:port`` for matching: lower-case, with the transport's default port where none was given."""
-        return host_port(self.host, self.port or (5061 if self.transport in _SECURE else 5060))
-
-    @property
     def has_magic_cookie(self) -> bool:
         """The branch is globally unique (RFC 3261 §8.1.1.7); if not, §17.2.3 matches as RFC 2543 did."""
         return self.branch is not None and self.branch[:7].lower() == "z9hg4bk"
@@ -120,24 +126,45 @@ class Via:
             else:
                 text = _with_param(text, "rport", port)
             params["rport"] = port
-        return Via(self.transport, self.host, self.port, params, self.branch, text)
+        return Via(self.transport, self.host, self.port, self.sent_by, params, self.branch, text)
+
+
+def _sent_by(transport: str, host: str, port: int | None) -> str:
+    return host_port(host, port or (5061 if transport in _SECURE else 5060))
+
+
+def _read_start(text: str) -> tuple[str, str, int | None, str] | None:
+    """What stands before the parameters, in its usual form; None for any other. Raises ParseError."""
+    protocol, _, sent_by = text.partition(" ")
+    transport = _PROTOCOLS.get(protocol)
+    # A sent-by is what a URI may have behind its user.
+    plain = None if transport is None or "@" in sent_by else plain_uri(f"sip:{sent_by}")
+    if transport is None or plain is None:
+        return None
+    return _remember(text, transport, normal_host(plain[1]), read_port(plain[2]))
+
+
+def _remember(start: str, transport: str, host: str, port: int | None) -> tuple[str, str, int | None, str]:
+    found = transport, host, port, _sent_by(transport, host, port)
+    if len(start) <= _MEMO_TEXT:
+        if len(_starts) >= _MEMO:
+            _starts.clear()
+        _starts[start] = found
+    return found
 
 
 def _parse(text: str, start: str) -> Via:
     match = grammar.via_parm.fullmatch(text)
     if match is None:
         raise ParseError("Bad Via")
-    transport, sent_by, parameters = match.groups()
-    host, port = read_host_port(sent_by)
+    transport, place, parameters = match.groups()
+    host, port = read_host_port(place)
     found = [(name.lower(), value) for name, value in grammar.via_param.findall(parameters)]
     params = dict(found)
     if len(params) != len(found):
         raise ParseError("Duplicate Parameter")
-    if len(start) <= _MEMO_TEXT:
-        if len(_starts) >= _MEMO:
-            _starts.clear()
-        _starts[start] = transport.upper(), host, port
-    return Via(transport.upper(), host, port, params, params.get("branch"), text)
+    transport, host, port, sent_by = _remember(start, transport.upper(), host, port)
+    return Via(transport, host, port, sent_by, params, params.get("branch"), text)
 
 
 def _with_param(text: str, name: str, value: str) -> str:

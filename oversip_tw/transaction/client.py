@@ -9,7 +9,7 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import GONE, NOBODY, ClientUser
-from oversip_tw.transaction.wheel import Timed, Timer
+from oversip_tw.transaction.wheel import Lasting, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
@@ -22,7 +22,7 @@ OVER: Final = 2
 LOST: Final = 3
 
 
-class ClientTransaction(Timed):
+class ClientTransaction(Lasting):
     """One request that we sent, and who waits for the responses."""
 
     __slots__ = (
@@ -40,6 +40,7 @@ class ClientTransaction(Timed):
         user: ClientUser,
         timers: Timers,
     ) -> None:
+        self.lasts = False
         self.table = table
         self.key = key
         self.timers = timers
@@ -56,7 +57,7 @@ class ClientTransaction(Timed):
         self._interval = timers.t1
         #: when the timer that gives up fires, B or F, in seconds of the wheel
         self._ends = 0.0
-        #: the one that is next; once the final response is there the one that ends it all, D, M or K
+        #: the one that is next; over a connection, once the final response is there, the one that ends it all, D or M
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -129,6 +130,25 @@ class ClientTransaction(Timed):
         self.terminate()
         user.timed_out(self)
 
+    def over(self) -> None:
+        """All repetitions have been absorbed."""
+        self.terminate()
+
+    def _absorb(self, seconds: float) -> None:
+        """Stand for so many ``seconds`` more."""
+        if self.flow.reliable:
+            # it may end with its connection, and shall not keep that in memory any longer
+            self._timer = self.table.wheel.start(seconds, self, OVER)
+        else:
+            self.table.wheel.last(seconds, self)
+
+    def _finish(self) -> None:
+        """The final response came, or none is waited for any more."""
+        if not self.finished:
+            self.finished = True
+            self.table.finished_client(self)
+
     def _leave(self) -> None:
+        self.table.wheel.cut(self)
         self.user = NOBODY
         self.table.ended_client(self)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
-from oversip_tw.transaction.client import GIVE_UP, OVER, ClientTransaction
+from oversip_tw.transaction.client import GIVE_UP, ClientTransaction
 from oversip_tw.transaction.hop_by_hop import ack, cancel
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
@@ -142,20 +142,20 @@ class InviteClientTransaction(ClientTransaction):
     def _accept(self) -> None:
         self._stop_timer()
         self.state = ACCEPTED
-        self.finished = True
-        self._timer = self.table.wheel.start(self.timers.m, self, OVER)
+        self._finish()
+        self._absorb(self.timers.m)
         self._data = b""
 
     def _complete(self, response: Response) -> None:
         self._stop_timer()
         self.state = COMPLETED
-        self.finished = True
+        self._finish()
         self._ack = ack(self.request, response).to_bytes()
         self.flow.send(self._ack)
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer = self.table.wheel.start(self.timers.d, self, OVER)
+            self._absorb(self.timers.d)
 
     def _send_cancel(self, headers: Sequence[tuple[str, str]]) -> None:
         self._cancel_sent = True
@@ -172,6 +172,6 @@ class InviteClientTransaction(ClientTransaction):
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
-            self.finished = True
+            self._finish()
             self._stop_timer()
             self._leave()

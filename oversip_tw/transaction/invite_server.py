@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.server import OVER, ServerTransaction
 from oversip_tw.transaction.users import ServerUser
 from oversip_tw.transaction.wheel import Timer
 
@@ -33,10 +33,9 @@ ACCEPTED: Final = State.ACCEPTED
 TERMINATED: Final = State.TERMINATED
 
 # which timer has fired
-_TRYING: Final = 0
-_G: Final = 1
-_H: Final = 2
-_OVER: Final = 3
+_TRYING: Final = 1
+_G: Final = 2
+_H: Final = 3
 
 #: seconds that §17.2.1 leaves for something better than a 100
 TRYING_AFTER: Final = 0.2
@@ -45,21 +44,20 @@ TRYING_AFTER: Final = 0.2
 class InviteServerTransaction(ServerTransaction):
     """Answers an INVITE: 100 at once, repeats what was said last, waits for the ACK to a refusal."""
 
-    __slots__ = ("_interval", "_last", "_timer_g", "_timer_h", "_was_cancelled", "state")
+    __slots__ = ("_interval", "_last", "_named", "_timer_g", "_was_cancelled", "state")
 
     def __init__(
         self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
     ) -> None:
         super().__init__(table, key, request, flow, client_flow, user)
         self.state = PROCEEDING
-        #: the latest response, for repetition
+        #: the latest response, for repetition; b"" once nothing is repeated
         self._last = request.response(100).to_bytes()
+        self._named = _name_of(request)
         #: of Timer G
         self._interval = 0.0
-        #: G, and before it the wait for the 100
+        #: G, and before it the wait for the 100; `_timer` is H in Completed, I in Confirmed, L in Accepted
         self._timer_g: Timer | None = None
-        #: H in Completed, I in Confirmed, L in Accepted
-        self._timer_h: Timer | None = None
         self._was_cancelled = False
 
     def start(self) -> None:
@@ -71,7 +69,7 @@ class InviteServerTransaction(ServerTransaction):
 
     def fired(self, which: int) -> None:
         """A timer of this transaction has fired."""
-        if which == _OVER:
+        if which == OVER:
             self.terminate()
         elif which == _G:
             self._timer_g_fired()
@@ -99,7 +97,8 @@ class InviteServerTransaction(ServerTransaction):
     def _say_again(self) -> None:
         if self.state is PROCEEDING:
             self._speak()
-        self._send(self._last)
+        if self._last:
+            self._send(self._last)
 
     @property
     def last(self) -> bytes:
@@ -116,8 +115,14 @@ class InviteServerTransaction(ServerTransaction):
             if self.flow.reliable:
                 self.terminate()
             else:
-                self._timer_h = self.table.wheel.start(self.timers.i, self, _OVER)
+                self._absorb(self.timers.i)
+                self._last = b""
+                self.let_go()
         return True
+
+    def is_named_by(self, cancel: Request) -> bool:
+        """``cancel`` names the call of this INVITE: Call-ID and From tag."""
+        return self._named == _name_of(cancel)
 
     def cancelled(self, cancel: Request) -> None:
         """``cancel`` came and was answered 200 (§9.2)."""
@@ -129,13 +134,17 @@ class InviteServerTransaction(ServerTransaction):
         """Send ``response``: anything while proceeding, only further 2xx once accepted. Others are ignored."""
         status = response.status
         if self.state is PROCEEDING:
-            self._last = data = response.to_bytes()
-            if status >= 300:
-                self._refuse(status)
-            elif status >= 200:
+            data = response.to_bytes()
+            if status >= 200 and status < 300:
                 self._accept()
+                if self.client_flow and self.flow.closed:
+                    self._last = data  # for a client that comes back
             else:
-                self._speak()
+                self._last = data
+                if status >= 300:
+                    self._refuse(status)
+                else:
+                    self._speak()
             self._send(data)
         elif self.state is ACCEPTED and 200 <= status < 300:
             self._send(response.to_bytes())
@@ -144,14 +153,16 @@ class InviteServerTransaction(ServerTransaction):
         self._stop_timers()
         self.final_sent = True
         self.state = ACCEPTED
-        self._timer_h = self.table.wheel.start(self.timers.l, self, _OVER)
+        # RFC 6026 §8.7: the user agent core repeats a 2xx, and each one is handed in anew
+        self._last = b""
+        self._absorb(self.timers.l)
 
     def _refuse(self, status: int) -> None:
         self._stop_timers()
         self.final_sent = True
         self.state = COMPLETED
         wheel = self.table.wheel
-        self._timer_h = wheel.start(self.timers.h, self, _H)
+        self._timer = wheel.start(self.timers.h, self, _H)
         # a 6xx is somebody's own word, which no stranger gets by asking
         if not self.flow.reliable and (status >= 600 or not self.quiet):
             self._interval = self.timers.t1
@@ -171,9 +182,7 @@ class InviteServerTransaction(ServerTransaction):
         if self._timer_g is not None:
             self._timer_g.cancel()
             self._timer_g = None
-        if self._timer_h is not None:
-            self._timer_h.cancel()
-            self._timer_h = None
+        self._stop_timer()
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
@@ -181,3 +190,9 @@ class InviteServerTransaction(ServerTransaction):
             self.state = TERMINATED
             self._stop_timers()
             self._leave()
+
+
+def _name_of(request: Request) -> int:
+    """For comparison: a hash that Python keys anew for each process, so that nobody can make another text for it. Two
+    bits less than it has, so that a compiled one needs no object."""
+    return hash((request.call_id, request.from_tag)) >> 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.client import OVER, ClientTransaction
+from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
 
@@ -75,11 +75,11 @@ class NonInviteClientTransaction(ClientTransaction):
     def _complete(self) -> None:
         self._stop_timer()
         self.state = COMPLETED
-        self.finished = True
+        self._finish()
         if self.flow.reliable:
             self.terminate()
         else:
-            self._timer = self.table.wheel.start(self.timers.k, self, OVER)
+            self._absorb(self.timers.k)
 
     def _send_again(self) -> None:
         # §17.1.2.2: doubled up to T2 while trying, T2 once proceeding.
@@ -92,6 +92,6 @@ class NonInviteClientTransaction(ClientTransaction):
         """Leave the table at once and stop all timers. What comes after that is ignored."""
         if self.state is not TERMINATED:
             self.state = TERMINATED
-            self.finished = True
+            self._finish()
             self._stop_timer()
             self._leave()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.server import ServerTransaction
-from oversip_tw.transaction.users import GONE, NOBODY, ServerUser
-from oversip_tw.transaction.wheel import Timer
+from oversip_tw.transaction.users import ServerUser
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import Key, Transactions
@@ -31,15 +30,11 @@ COMPLETED: Final = State.COMPLETED
 TERMINATED: Final = State.TERMINATED
 
 
-# which timer has fired
-_TRYING: Final = 0
-_OVER: Final = 1
-
 
 class NonInviteServerTransaction(ServerTransaction):
     """Answers any other request, once, and says it again when asked again."""
 
-    __slots__ = ("_last", "_timer", "state")
+    __slots__ = ("_last", "state")
 
     def __init__(
         self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
@@ -48,16 +43,20 @@ class NonInviteServerTransaction(ServerTransaction):
         self.state = TRYING
         #: the latest response, for repetition; b"" when it ended without one
         self._last = b""
-        #: until the 100 in Trying, J in Completed
-        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Nothing is said before the answer, unless that is slow (RFC 4320 §4.1)."""
-        self._timer = self.table.wheel.start(self.timers.trying, self, _TRYING)
+        self._timer = self.table.wheel.start(self.timers.trying, self, 0)
+
+    def go_on_waiting(self) -> None:
+        """The call that began it is over. Has it no answer yet, it takes its time."""
+        if self.state is TRYING and self._timer is None:
+            self.start()
 
     def fired(self, which: int) -> None:
-        """A timer of this transaction has fired."""
-        if which == _OVER:
+        """The timer of this transaction has fired: it is slow to be answered, or a client that lost its connection
+        stays away."""
+        if self.final_sent:
             self.terminate()
         else:
             self._still_trying()
@@ -95,19 +94,14 @@ class NonInviteServerTransaction(ServerTransaction):
             self.terminate()
         else:
             # over UDP it may have to be said again, and to whom lost his connection once he is back
-            self._timer = self.table.wheel.start(self.timers.j, self, _OVER)
-            self.request, self.user = GONE, NOBODY
+            self._absorb(self.timers.j)
+            self.let_go()
 
     def _still_trying(self) -> None:
         self._timer = None
         self.state = PROCEEDING
         self._last = self.request.response(100).to_bytes()
         self._send(self._last)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.timers import Timers
-from oversip_tw.transaction.users import NOBODY, ServerUser
-from oversip_tw.transaction.wheel import Timed
+from oversip_tw.transaction.users import GONE, NOBODY, ServerUser
+from oversip_tw.transaction.wheel import Lasting, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import Key, Transactions
 
 
-class ServerTransaction(Timed):
+#: the timer that has fired: L
+OVER: Final = 0
+
+
+class ServerTransaction(Lasting):
     """One request that came in, and what was answered."""
 
-    __slots__ = ("client_flow", "final_sent", "flow", "key", "quiet", "request", "table", "timers", "user")
+    __slots__ = (
+        "_timer", "client_flow", "final_sent", "flow", "key", "quiet", "request", "table", "timers", "user",
+    )  # fmt: skip
 
     def __init__(
         self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
     ) -> None:
+        self.lasts = False
         self.table = table
         self.key = key
         self.timers: Timers = table.timers
@@ -37,9 +44,14 @@ class ServerTransaction(Timed):
         self.quiet = False
         #: a final response was handed in, or there will be none
         self.final_sent = False
+        #: the one that is next
+        self._timer: Timer | None = None
 
     def start(self) -> None:
         """Say what is to be said at once."""
+
+    def go_on_waiting(self) -> None:
+        """The call that began it is over. Has it no answer yet, it takes its time."""
 
     def received(self) -> None:
         """The request came again."""
@@ -79,7 +91,31 @@ class ServerTransaction(Timed):
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
 
+    def let_go(self) -> None:
+        """After the final response, for a user that needs it no more: keep nothing but what repetitions need."""
+        if self.client_flow or not self.flow.reliable:
+            self.request = GONE  # no connection will have to be opened to where it came from
+        self.user = NOBODY
+
+    def over(self) -> None:
+        """All repetitions have been absorbed."""
+        self.terminate()
+
+    def _absorb(self, seconds: float) -> None:
+        """Stand for so many ``seconds`` more."""
+        if self.flow.reliable:
+            # it may end with its connection, and shall not keep that in memory any longer
+            self._timer = self.table.wheel.start(seconds, self, OVER)
+        else:
+            self.table.wheel.last(seconds, self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _leave(self) -> None:
+        self.table.wheel.cut(self)
         self.user = NOBODY
         self.table.ended_server(self)
 

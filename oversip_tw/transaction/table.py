@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -19,10 +19,11 @@ from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import ClientUser, ServerUser
 from oversip_tw.transaction.wheel import TimerWheel
 
-#: of a client's flow: (flow id, branch, sent-by, method); of a hop: (branch, sent-by, method)
-Key = tuple[Hashable, ...]
+#: branch, sent-by, method, and of a client's flow its id. One text and no tuple: it stands as long as its transaction,
+#: and several objects in place of one would have to be fetched when that ends, long after they were last looked at
+Key = str
 #: branch, which is ours and random, and method
-ClientKey = tuple[str, str]
+ClientKey = str
 Transaction = ServerTransaction | ClientTransaction
 P = TypeVar("P")
 X = TypeVar("X", bound=Transaction)
@@ -66,12 +67,12 @@ class Transactions:
         self.refused = 0
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[ClientKey, ClientTransaction] = {}
-        #: whom a lost connection concerns, and whom an unreachable UDP peer
+        #: whom a lost connection concerns, and whom an unreachable UDP peer: what has no final response
         self._on_flow: dict[Flow, set[Transaction]] = {}
         self._to_peer: dict[Address, set[ClientTransaction]] = {}
         # serve() comes right after absorb() as a rule and need not make the key again
         self._keyed: Request | None = None
-        self._key: Key = ()
+        self._key: Key = ""
 
     @property
     def count(self) -> int:
@@ -113,10 +114,17 @@ class Transactions:
         return absorbed
 
     def serve(
-        self, request: Request, flow: Flow, client_flow: bool, user: ServerUser, quiet: bool = False
+        self,
+        request: Request,
+        flow: Flow,
+        client_flow: bool,
+        user: ServerUser,
+        quiet: bool = False,
+        in_this_call: bool = False,
     ) -> ServerTransaction:
         """Begin to answer ``request``, which `absorb` did not know; an INVITE is answered 100, at once or (``quiet``)
-        when it is not refused soon.
+        when it is not refused soon. ``in_this_call``: the answer may come before whoever calls goes on to other things,
+        and has to call `ServerTransaction.go_on_waiting` then: a timer that nobody needs is not set.
 
         Raises SIPError (503) at the limit; requests within a dialog pass up to twice that (K1). Raises ValueError if
         it is being served: after an ``await``, ask `absorb` again.
@@ -137,7 +145,8 @@ class Transactions:
         if client_flow and flow.reliable:
             _put(self._on_flow, flow, transaction)
         transaction.quiet = quiet
-        transaction.start()
+        if not in_this_call or request.method == "INVITE":
+            transaction.start()
         return transaction
 
     def call(
@@ -155,7 +164,7 @@ class Transactions:
         ValueError for a branch that is in use.
         """
         method = request.method
-        key = (request.via.branch or "", method)
+        key = f"{request.via.branch or ''} {method}"
         if client_flow is None:
             client_flow = flow.accepted
         timers = timers or self.timers
@@ -178,7 +187,7 @@ class Transactions:
 
     def answered(self, response: Response) -> bool:
         """Hand ``response`` to its transaction, on whatever flow it came. False: a stray, to be dropped."""
-        transaction = self._clients.get((response.via.branch or "", response.cseq_method))
+        transaction = self._clients.get(f"{response.via.branch or ''} {response.cseq_method}")
         if transaction is None:
             return False
         transaction.answered(response)
@@ -237,7 +246,8 @@ class Transactions:
 
     def moved_server(self, transaction: ServerTransaction, flow: Flow) -> bool:
         """For server transactions alone: ``transaction`` goes on by ``flow``. False: there is an equal one."""
-        key = (flow.id, *transaction.key[1:])
+        # both kinds of key end with the id of a client's flow
+        key = transaction.key.removesuffix(transaction.flow.id.hex()) + flow.id.hex()
         if self._servers.setdefault(key, transaction) is not transaction:
             return False
         self.ended_server(transaction)
@@ -249,11 +259,11 @@ class Transactions:
 
     def moved_client(self, transaction: ClientTransaction, flow: Flow) -> None:
         """For client transactions alone: ``transaction`` goes on by ``flow``."""
-        self.ended_client(transaction)
-        self._clients[transaction.key] = transaction
-        self._index(transaction, flow)
-
-    def _index(self, transaction: ClientTransaction, flow: Flow) -> None:
+        old = transaction.flow
+        if old.reliable:
+            _drop(self._on_flow, old, transaction)
+        else:
+            _drop(self._to_peer, old.peer, transaction)
         if flow.reliable:
             _put(self._on_flow, flow, transaction)
         else:
@@ -265,14 +275,17 @@ class Transactions:
         if transaction.client_flow and transaction.flow.reliable:
             _drop(self._on_flow, transaction.flow, transaction)
 
+    def finished_client(self, transaction: ClientTransaction) -> None:
+        """For client transactions alone: ``transaction`` has its final response, or waits for none."""
+        flow = transaction.flow
+        if not flow.reliable:
+            _drop(self._to_peer, flow.peer, transaction)
+
     def ended_client(self, transaction: ClientTransaction) -> None:
         """For client transactions alone: forget ``transaction``."""
         del self._clients[transaction.key]
-        flow = transaction.flow
-        if flow.reliable:
-            _drop(self._on_flow, flow, transaction)
-        else:
-            _drop(self._to_peer, flow.peer, transaction)
+        if transaction.flow.reliable:
+            _drop(self._on_flow, transaction.flow, transaction)
 
     def _key_of(self, request: Request, flow: Flow, client_flow: bool) -> Key:
         via = request.via
@@ -280,14 +293,13 @@ class Transactions:
         method = _TO_INVITE.get(method, method)
         if not via.has_magic_cookie:
             # §17.2.3, second half: an element of RFC 2543. The To tag is left out, or an ACK would not match.
-            return (
-                flow.id if client_flow else b"", request.uri.text, request.from_tag, request.call_id, request.cseq,
-                via.text, method,
-            )  # fmt: skip
+            # No line holds a line end, and no URI a blank, which the other kind of key has before the first line end.
+            parts = (request.uri.text, request.from_tag or "", request.call_id, request.cseq, via.text, method)
+            return "\n".join(map(str, (*parts, flow.id.hex() if client_flow else "")))
         if client_flow:
             # Browsers make branches of seven digits at most: the flow tells them apart.
-            return (flow.id, via.branch, via.sent_by, method)
-        return (via.branch, via.sent_by, method)
+            return f"{via.branch} {via.sent_by} {method} {flow.id.hex()}"
+        return f"{via.branch} {via.sent_by} {method}"
 
     def _cancel(self, transaction: InviteServerTransaction, request: Request, flow: Flow) -> bool:
         if not (transaction.client_flow or _same_peer(transaction, request, flow)):
@@ -314,14 +326,9 @@ def _drop(index: dict[P, set[X]], place: P, transaction: X) -> None:
 
 def _same_peer(transaction: InviteServerTransaction, cancel: Request, flow: Flow) -> bool:
     """A CANCEL counts from the peer of the INVITE; from another port of it only if the call is named rightly (A17)."""
-    invite = transaction.request
     if flow.peer == transaction.flow.peer:
         return True
-    return (
-        flow.peer[0] == transaction.flow.peer[0]
-        and cancel.call_id == invite.call_id
-        and cancel.from_tag == invite.from_tag
-    )
+    return flow.peer[0] == transaction.flow.peer[0] and transaction.is_named_by(cancel)
 
 
 def _tag(cancel: Request) -> str:

@@ -12,7 +12,6 @@ from heapq import heappop, heappush
 from oversip_tw.interfaces import Clock, Delayed
 
 Callback = Callable[[], None]
-Slot = dict["Timer", None]
 
 
 class Timed:
@@ -22,6 +21,31 @@ class Timed:
 
     def fired(self, which: int) -> None:
         """The timer with that number has fired."""
+
+
+class Lasting(Timed):
+    """What stands for some time and then ends, as a rule undisturbed: what all finished transactions do, and there are
+    many times more of those than of others. `TimerWheel.last` makes no timer for it."""
+
+    __slots__ = ("lasts",)
+
+    def __init__(self) -> None:
+        #: the wheel has it
+        self.lasts = False
+
+    def over(self) -> None:
+        """Its time has passed."""
+
+
+class Slot:
+    """All that ends within one tenth of a second."""
+
+    __slots__ = ("lasting", "timers")
+
+    def __init__(self) -> None:
+        self.timers: dict[Timer, None] = {}
+        #: those among them that were cut short stay until their turn comes
+        self.lasting: list[Lasting] = []
 
 
 class _Called(Timed):
@@ -41,7 +65,7 @@ class Timer:
 
     __slots__ = ("_owner", "_slot", "_wheel", "_which")
 
-    def __init__(self, wheel: TimerWheel, slot: Slot, owner: Timed, which: int) -> None:
+    def __init__(self, wheel: TimerWheel, slot: dict[Timer, None], owner: Timed, which: int) -> None:
         self._wheel = wheel
         self._slot = slot
         self._owner: Timed | None = owner
@@ -108,19 +132,39 @@ class TimerWheel:
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._open(tick)
-        timer = Timer(self, slot, owner, which)
-        slot[timer] = None
+        timers = slot.timers
+        timer = Timer(self, timers, owner, which)
+        timers[timer] = None
         self.count += 1
         return timer
+
+    def last(self, delay: float, owner: Lasting) -> None:
+        """Call ``owner.over()`` once, ``delay`` seconds from now, unless it is `cut` short. It can last but once at a
+        time. One that is cut short stays in memory until then."""
+        tick = int(-(-(self._seconds() + delay) // self._slot))
+        slot = self._slots.get(tick)
+        if slot is None:
+            slot = self._open(tick)
+        owner.lasts = True
+        slot.lasting.append(owner)
+        self.count += 1
+
+    def cut(self, owner: Lasting) -> None:
+        """``owner`` lasts no longer. Harmless on one that does not last."""
+        if owner.lasts:
+            owner.lasts = False
+            self._stopped()
 
     def stop(self) -> None:
         """Cancel all timers."""
         for slot in list(self._slots.values()):
-            for timer in list(slot):
+            for timer in list(slot.timers):
                 timer.cancel()
+            for owner in slot.lasting:
+                self.cut(owner)
 
     def _open(self, tick: int) -> Slot:
-        slot = self._slots[tick] = {}
+        slot = self._slots[tick] = Slot()
         heappush(self._ticks, tick)
         if self._firing:  # `_go_on` will see to it
             return slot
@@ -152,15 +196,20 @@ class TimerWheel:
         # A clock may wake us a rounding error before the slot that we asked for.
         last = max(self._due, int(self._seconds() // self._slot))
         due: list[Timer] = []
+        over: list[Lasting] = []
         while self._ticks and self._ticks[0] <= last:
             slot = self._slots.pop(heappop(self._ticks))
-            due.extend(slot)
-            slot.clear()
-        self._go_on(self._fire(due))
-
-    def _fire(self, due: list[Timer]) -> list[Exception]:
+            due.extend(slot.timers)
+            slot.timers.clear()
+            over += slot.lasting
         self._firing = True
         escaped: list[Exception] = []
+        self._fire(due, escaped)
+        self._end(over, escaped)
+        self._firing = False
+        self._go_on(escaped)
+
+    def _fire(self, due: list[Timer], escaped: list[Exception]) -> None:
         for timer in due:
             owner = timer._take()
             if owner is None:  # cancelled by one that fired before it
@@ -170,11 +219,22 @@ class TimerWheel:
                 owner.fired(timer._which)
             except Exception as error:
                 escaped.append(error)
-        self._firing = False
-        return escaped
+
+    def _end(self, over: list[Lasting], escaped: list[Exception]) -> None:
+        for owner in over:
+            if owner.lasts:
+                owner.lasts = False
+                self.count -= 1
+                try:
+                    owner.over()
+                except Exception as error:
+                    escaped.append(error)
 
     def _go_on(self, escaped: list[Exception]) -> None:
-        while self._ticks and not self._slots[self._ticks[0]]:
+        while self._ticks:
+            slot = self._slots[self._ticks[0]]
+            if slot.timers or slot.lasting:
+                break
             del self._slots[heappop(self._ticks)]
         if self._ticks:
             self._await(self._ticks[0])

@@ -10,6 +10,7 @@ from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.proxy.settings import NextHop
 from oversip_tw.sip.uri import Uri
 from oversip_tw.testing import FakeLookups
+from oversip_tw.transaction.users import GONE
 from tests.server.world import CORE, DOMAIN, Phone, World
 
 PEER_DOMAIN = "peer.example.net"
@@ -158,6 +159,36 @@ class RaceTests(Forking):
         for _ in range(3):
             bob.answer(arrived, 200)
         self.assertEqual([100, 200, 200, 200], self.alice.statuses())
+
+    def test_r4_identity_in_a_repeated_200(self) -> None:
+        """R4: a phone asserts no identity, not in a 2xx that it repeats either; one that goes no further is dropped."""
+        bob = self.bob()
+        self.alice.invite(bob.aor)
+        [arrived] = bob.requests("INVITE")
+        for _ in range(2):
+            bob.answer(arrived, 200, P_Asserted_Identity="<sip:mallory@example.org>")
+        answers = self.alice.take()
+        self.assertEqual([100, 200, 200], [answer.status for answer in answers])
+        self.assertFalse(any(answer.has("P-Asserted-Identity") for answer in answers))
+        lonely = arrived.response(200, to_tag="lonely")
+        lonely.set("Via", arrived.via.text)
+        bob.send(lonely)
+        self.assertEqual([], self.alice.take())
+        self.assertEqual([], self.world.errors())
+
+    def test_answered_transactions_keep_little(self) -> None:
+        """Once it is answered, a call's transactions hold neither its requests nor its ways, and still end in time."""
+        bob = self.bob(transport="udp")
+        self.alice.invite(bob.aor)
+        [arrived] = bob.requests("INVITE")
+        bob.answer(arrived, 200)
+        transactions = self.world.element.core.transactions
+        standing = [*transactions._servers.values(), *transactions._clients.values()]
+        standing = [each for each in standing if "INVITE" in each.key]
+        self.assertEqual(2, len(standing))
+        self.assertTrue(all(each.request is GONE for each in standing))
+        self.world.clock.advance(33)
+        self.assertEqual({}, self.world.left())
 
     def test_timer_c_crosses_200(self) -> None:
         """Timer C has just cancelled, the callee answered before that: the call stands."""

@@ -346,6 +346,21 @@ class CallerTests(Ringing):
         self.seconds(40)
         self.assertEqual([], self.bob.take())
 
+    def test_answer_lost_with_the_connection(self) -> None:
+        """The 200 left into a connection that was dead: the one that the callee repeats finds the new one. Nothing is
+        asked of a caller whose call has its answer."""
+        arrived = self.ring()
+        accepted = self.bob.answer(arrived, 200)
+        self.alice.take()
+        self.world.lose(self.alice.flow)
+        self.world.comes_back(self.alice)
+        self.assertEqual([], self.alice.take())
+        self.bob.send(accepted)
+        self.assertEqual([200], self.alice.statuses())
+        dialog = self.alice.dialog(self.invite, accepted)
+        dialog.send("ACK")
+        self.assertEqual(1, len(self.bob.requests("ACK")))
+
     def test_refused_meanwhile(self) -> None:
         """So does a refusal; the ACK on the new connection ends there."""
         arrived = self.ring()

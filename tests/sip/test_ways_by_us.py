@@ -119,6 +119,18 @@ class Questions(SynchronousTestCase):
         message.prepend("Route", "<sip:us.example;lr>")
         self.assertTrue(message.may_have(rare))
 
+    def test_first_alone(self) -> None:
+        """The first value of lines with one value each, one after another; what is otherwise is for those who look
+        closer."""
+        via = "Via: SIP/2.0/UDP a.example;branch=z9hG4bK1\r\n"
+        via += "Route: <sip:a.example;lr>\r\nRoute:  <sip:b.example;lr> \r\n"
+        message = request(f"{via}Route: <sip:c>, <sip:d>\r\n")
+        for expected in ("<sip:a.example;lr>", "<sip:b.example;lr>"):
+            self.assertEqual(message.first_alone("Route"), expected)
+            message.remove_first("Route")
+        self.assertIsNone(message.first_alone("Route"))
+        self.assertIsNone(message.first_alone("Subject"))
+
     def test_has_one(self) -> None:
         """One field with one value, untouched; anything else is for those who look closer."""
         self.assertTrue(request().has_one("v"))

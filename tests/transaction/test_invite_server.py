@@ -214,6 +214,26 @@ class Udp(InviteServerTests):
         self.receive(request("CANCEL"))
         self.assertEqual((self.said(), self.element.user.told), (["100", "200", "200"], []))
 
+    def test_let_go(self) -> None:
+        """A user that has picked up may forget it: 2xx still pass, INVITEs are absorbed, a CANCEL is answered."""
+        self.respond(200)
+        self.transaction.let_go()
+        self.receive(self.invite)
+        self.respond(200)
+        self.receive(request("CANCEL"))
+        self.assertEqual((self.said(), self.element.user.told), (["100", "200", "200", "200"], []))
+        self.clock.advance(32 + SLOT)
+        self.assert_gone()
+
+    def test_a17_cancel_from_another_port_after_2xx(self) -> None:
+        """A17: what was let go of still tells whether a CANCEL from another port names the call."""
+        self.respond(200)
+        self.transaction.let_go()
+        for call_id, answered in (("call", not self.client_flow), ("other", False)):
+            flow = MemoryFlow(self.transport, receiver=self.element, peer=(self.flow.peer[0], 9))
+            flow.receive(request("CANCEL", call_id=call_id).to_bytes())
+            self.assertEqual(said(flow.take()), ["200" if answered else "481"])
+
     def test_nothing_after_the_end(self) -> None:
         """A transaction that was ended sends nothing, whatever it is told."""
         self.said()
@@ -283,6 +303,12 @@ class Hop(InviteServerTests):
         self.respond(200)
         self.assertEqual(said(self.other.take()), ["180", "200"])
         self.assertIs(self.transaction.flow, self.other)
+        self.transaction.let_go()
+        self.other.lose()
+        self.other = another = MemoryFlow("tcp")
+        self.element.transactions.reconnect = lambda request, lost: another
+        self.respond(200)
+        self.assertEqual(said(another.take()), ["200"])
         self.clock.advance(32 + SLOT)
         self.assert_gone()
 

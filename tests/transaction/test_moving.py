@@ -68,6 +68,19 @@ class ServerTests(Moving):
                 self.assertEqual(len(self.element.acks), again != "486")
                 self.assert_gone()
 
+    def test_accepted_in_time(self) -> None:
+        """What was answered before the loss is not said again: the callee repeats a 2xx, which goes to the new flow."""
+        invite = self.serve("INVITE", lose=False)
+        response = invite.request.response(200, to_tag="b")
+        invite.respond(response)
+        self.flow.closed = True
+        new = self.connect(2)
+        invite.move(new)
+        self.assertEqual(new.take(), [])
+        invite.respond(response)
+        self.assertEqual(said(new.take()), ["200"])
+        self.assert_gone()
+
     def test_cancel_counts_there(self) -> None:
         """And not on the old flow's name any more."""
         invite = self.serve("INVITE")
@@ -278,7 +291,9 @@ class ClientTests(Moving):
                 self.assertEqual(self.caller.told, [])
                 self.transactions.superseded(old, KEY, new)
                 self.assertEqual(self.caller.told, [f"superseded: {KEY!r}"])
-                self.answer(old, 200)
-                self.transactions.superseded(old, KEY, new)
+                self.transaction.move(new, self.sent.uri)
+                self.assertEqual(said(new.take()), ["INVITE"])
+                self.answer(new, 200)
+                self.transactions.superseded(new, KEY, old)
                 self.assertEqual(self.caller.told, [f"superseded: {KEY!r}", "200"])
                 self.assert_gone()
