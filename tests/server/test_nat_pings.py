@@ -55,9 +55,9 @@ class OptionsTests(Asked):
         """Three rounds without an answer, and the binding is gone; a call is 480 then, as to anybody absent."""
         alice, bob = self.world.registered("alice"), self.world.registered("bob", "udp")
         location = self.world.element.core.location
-        self.wait(2 * ROUND + 5)
+        self.wait(2 * ROUND + 3.5)
         self.assertEqual(1, len(location.by_flow(bob.flow.id)))
-        self.wait(ROUND)
+        self.wait(ROUND + 1.5)
         self.assertEqual(0, len(location.by_flow(bob.flow.id)))
         self.assertTrue(any("bob" in text and "connection lost" in text for _, text in self.world.log.lines))
         alice.invite(bob.aor)
