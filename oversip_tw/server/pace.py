@@ -55,7 +55,7 @@ class Pace:
         self._seconds = seconds
         self._chance = chance
         #: clients per second, for now
-        self.rate: float = settings.most
+        self.rate: float = float(settings.most)
         #: who was told to come again
         self.refused = 0
         now = seconds()
@@ -69,10 +69,10 @@ class Pace:
             return
         now = self._pass()
         if seconds <= _LATE:
-            self.rate = min(self._settings.most, self.rate * _MORE ** min(1.0, now - self._changed))
+            self.rate = min(float(self._settings.most), self.rate * _MORE ** min(1.0, now - self._changed))
             self._changed = now
         elif now - self._changed >= _PAUSE:
-            self.rate = max(min(self._settings.least, self._settings.most), self.rate * _LESS)
+            self.rate = max(float(min(self._settings.least, self._settings.most)), self.rate * _LESS)
             self._changed = now
 
     def admit(self, flow: Flow) -> bool:
