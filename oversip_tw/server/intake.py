@@ -142,7 +142,7 @@ class Intake:
                 raise SIPError(403, _WITHOUT_ROUTE)
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
-        if request.method == "REGISTER":
+        if arrival.client and request.method == "REGISTER":
             self._let_come(flow)
         if self._edge is None or not self._edge.allows_route(arrival):
             refuse_foreign_route(arrival)
