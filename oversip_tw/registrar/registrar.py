@@ -33,6 +33,10 @@ def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
 
 
+def _nothing_moves(old: bytes, key: bytes, flow: Flow) -> None:
+    """Nothing is under way on the flow that a binding was on."""
+
+
 class _Asked:
     """One REGISTER."""
 
@@ -57,8 +61,9 @@ class Registrar:
     """Turns REGISTERs into bindings of ``location``.
 
     ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
-    that a REGISTER brought to a flow, ``on_change`` of every change; both are called once it is durable and may not
-    raise. ``new_id`` makes To tags.
+    that a REGISTER brought to a flow, ``superseded`` before that of the id of the flow that it was on, if that was
+    another, ``on_change`` of every change; all are called once it is durable and may not raise. ``new_id`` makes To
+    tags, ``chance`` numbers in [0, 1).
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Registrar:
         secret: bytes,
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+        superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._location = location
         #: the same where nothing that is asked of it has to be waited for
@@ -85,6 +92,9 @@ class Registrar:
         self._secret = secret
         self._on_change = on_change
         self._came_back = came_back
+        self._superseded = superseded
+        self._chance = chance
+        self._spread_until = clock.seconds() + settings.spread_for
         self._turns = Turns()
 
     async def register(
@@ -159,6 +169,8 @@ class Registrar:
         self._on_change(REFRESHED, binding)
         self._ask_whether_alive(known, flow)
         if flow is not None:
+            if known.flow_id != flow.id:
+                self._superseded(known.flow_id, known.key, flow)
             self._came_back(binding.key, flow)
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
@@ -215,6 +227,9 @@ class Registrar:
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
         request = asked.request
+        expires = min(wish.expires, self._settings.max_expires)
+        if now < self._spread_until:
+            expires = self._less_than(expires)
         return Binding(
             asked.aor,
             wish.uri.text,
@@ -224,7 +239,7 @@ class Registrar:
             wish.reg_id,
             request.call_id,
             request.cseq,
-            now + min(wish.expires, self._settings.max_expires),
+            now + expires,
             now,
             asked.path,
             self._node,
@@ -233,6 +248,11 @@ class Registrar:
             (request.get("User-Agent") or "")[:MAX_USER_AGENT],
             asked.secure,
         )
+
+    def _less_than(self, expires: int) -> int:
+        """Somewhere between half of ``expires`` and all of it; never less than a phone may ask for."""
+        least = max(self._settings.min_expires, expires // 2)
+        return expires - int(self._chance() * (expires - least + 1)) if expires > least else expires
 
     def _key(self, wish: Wish, contact: str, aor: str, bindings: Sequence[Binding]) -> bytes:
         """What the binding is called in tokens. One of ``bindings`` that is refreshed keeps its name."""
@@ -297,6 +317,8 @@ class Registrar:
             self._on_change(change, binding)
         for binding in plan.displaced:
             self._ask_whether_alive(binding, flow)
+            if flow is not None and binding.flow_id != flow.id and binding.key in plan.put:
+                self._superseded(binding.flow_id, binding.key, flow)
         if flow is not None:
             for key in plan.put:
                 self._came_back(key, flow)

@@ -213,6 +213,8 @@ def _element_settings(
         registrar=settings.bindings(config),
         location=settings.remembering(config),
         waiting=settings.resuming(config),
+        pace=settings.pace(config),
+        nat_pings=settings.nat_pings(config),
         algorithms=offers.get,
         authentication=settings.challenges(config),
         nonces=settings.nonces(config),

@@ -16,6 +16,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
+from oversip_tw.server import nat_pings
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -83,6 +84,7 @@ class World:
         aliases: tuple[str, ...] = (),
         given: dict[str, Any] | None = None,
         told: dict[str, Any] | None = None,
+        nat: nat_pings.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
         """``given``, ``told``: more of `Surroundings` and of `Settings`."""
@@ -128,10 +130,11 @@ class World:
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                registrar=registrar.Settings(domains=frozenset({DOMAIN}), spread_for=0.0),
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
+                nat_pings=nat or nat_pings.Settings(),
                 **(told or {}),
             ),
         )
