@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -131,26 +131,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     # an edge has no users: its domains are names of its own
     names = settings.aliases + settings.domains if settings.edge else settings.aliases
     ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
-    core = Core(
-        settings=settings.proxy,
-        ours=ours,
-        tokens=Tokens(settings.keys, settings.node),
-        transactions=Transactions(wheel, settings.timers, settings.transactions, _Reconnect(given.connector)),
-        wheel=wheel,
-        flows=given.flows,
-        connector=given.connector,
-        resolver=Resolver(given.lookups, given.chance, given.clock),
-        location=bindings,
-        waiting=waits,
-        calls=Calls(given.clock, log),
-        new_id=given.new_id,
-        spawn=spawn,
-        log=log,
-        trusts=_Trusts(settings.trust),
-        knows=_Knows(given.users),
-        health=Health(given.clock.seconds),
-        run=hooking.run,
-    )
+    core = _core(given, settings, wheel, waits, bindings, ours, hooking.run)
     secret = settings.keys[0]
     resuming = Resuming(core)
     if settings.nat_pings.how != "off":
@@ -177,6 +158,38 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     )
     element.use_hooks(given.hooks)
     return element
+
+
+def _core(
+    given: Surroundings,
+    settings: Settings,
+    wheel: TimerWheel,
+    waits: waiting.Waiting,
+    bindings: location.MemoryLocation,
+    ours: Ours,
+    run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]],
+) -> Core:
+    """What the proxy and everything beside it work with."""
+    return Core(
+        settings=settings.proxy,
+        ours=ours,
+        tokens=Tokens(settings.keys, settings.node),
+        transactions=Transactions(wheel, settings.timers, settings.transactions, _Reconnect(given.connector)),
+        wheel=wheel,
+        flows=given.flows,
+        connector=given.connector,
+        resolver=Resolver(given.lookups, given.chance, given.clock),
+        location=bindings,
+        waiting=waits,
+        calls=Calls(given.clock, given.log),
+        new_id=given.new_id,
+        spawn=spawn,
+        log=given.log,
+        trusts=_Trusts(settings.trust),
+        knows=_Knows(given.users),
+        health=Health(given.clock.seconds),
+        run=run,
+    )
 
 
 def _registrar(
