@@ -219,7 +219,8 @@ class Authenticator:
         """Of credentials for ``user`` with that ``ha1``; a failure is counted."""
         if self._ends(params):
             return self._judge_ephemeral(params, method, body, realm, address, user)
-        right = self._is_right(params, _DUMMY_HA1[_algorithm(params)] if ha1 is None else ha1, method, body)
+        algorithm = _algorithm(params)
+        right = self._is_right(params, algorithm, _DUMMY_HA1[algorithm] if ha1 is None else ha1, method, body)
         if not right or ha1 is None:
             self._count_failure(address, user, realm)
             return _Verdict.WRONG
@@ -235,7 +236,8 @@ class Authenticator:
         assert ephemeral is not None  # or these credentials would not be eligible
         algorithm = _algorithm(params)
         for password in ephemeral.passwords(name):
-            if self._is_right(params, ha1(algorithm, name, realm, password), method, body) and user:
+            right = self._is_right(params, algorithm, ha1(algorithm, name, realm, password), method, body)
+            if right and user:
                 if ephemeral.over(name):
                     raise SIPError(403, "Credentials Expired")
                 fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
@@ -243,9 +245,8 @@ class Authenticator:
         self._count_failure(address, user, realm)
         return _Verdict.WRONG
 
-    def _is_right(self, params: dict[str, str], ha1: str, method: str, body: bytes) -> bool:
+    def _is_right(self, params: dict[str, str], algorithm: str, ha1: str, method: str, body: bytes) -> bool:
         """Whether that password was known to whoever computed the response."""
-        algorithm = _algorithm(params)
         self.digests += 1
         nonce, nc, cnonce, uri = params["nonce"], params["nc"], params["cnonce"], params["uri"]
         if params["qop"].lower() == "auth":
