@@ -42,6 +42,8 @@ def other(option: attrs.Attribute[Any]) -> object:
     default = option.default
     if option.name == "algorithms":
         return ("SHA-256",)
+    if isinstance(default, bool):
+        return not default
     if isinstance(default, tuple):
         return ("192.0.2.0/24",)
     if isinstance(default, str):
