@@ -22,6 +22,7 @@ from oversip_tw.config.resources import Limits, Timers
 from oversip_tw.config.store import Node, Store, Users, wrong_nodes
 from oversip_tw.config.user_rules import UserRules
 from oversip_tw.config.values import (
+    Amount,
     Choice,
     ClassName,
     Count,
@@ -30,6 +31,7 @@ from oversip_tw.config.values import (
     Name,
     NewFile,
     Seconds,
+    Span,
     Whole,
     WholeSeconds,
     host_and_port,
@@ -51,6 +53,13 @@ class Registrar:
     default_expires: WholeSeconds = field(
         default=3600, metadata=about("How long a binding lives whose phone does not say.")
     )
+    spread_for: Span = field(
+        default=300.0,
+        metadata=about(
+            "How long after a start phones are granted a shorter life than they ask for, by chance down to a half, so "
+            "that those which come back together do not refresh together. 0: not at all."
+        ),
+    )
     max_bindings: Count = field(default=10, metadata=about("Bindings of one user at a time."))
     when_full: Annotated[str, Choice(("replace", "refuse"))] = field(
         default="replace",
@@ -70,6 +79,21 @@ class Registrar:
     )
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
+    )
+
+    nat_ping: Annotated[str, Choice(("off", "options", "crlf"))] = field(
+        default="off",
+        metadata=about(
+            'How phones on UDP are kept reachable behind NATs, at an edge too: "options" asks each by an OPTIONS, '
+            'which it answers; "crlf" sends an empty line that it skips; "off": they see to it themselves (RFC 5626).'
+        ),
+    )
+    nat_ping_interval: Seconds = field(
+        default=25.0, metadata=about("How often; the phones are spread evenly over that time.")
+    )
+    nat_ping_misses: Amount = field(
+        default=3,
+        metadata=about("OPTIONS in a row that a phone leaves unanswered before it is unregistered; 0: never."),
     )
 
     def __attrs_post_init__(self) -> None:

@@ -9,10 +9,11 @@ from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.next_hops import way_to
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.senders import caller_key
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.gruu import named_instance, same_instance
+from oversip_tw.registrar.gruu import named_instance
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
@@ -78,20 +79,9 @@ class Destinations:
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
-        if not arrival.client or not wants_record_route(arrival.request):
+        if not wants_record_route(arrival.request):
             return b""
-        user = arrival.user
-        if self._core.settings.edge:
-            user = arrival.request.from_.uri.aor
-        elif user is None:
-            return b""
-        bound = self._core.location.by_flow(arrival.flow.id)
-        here = [binding for binding in bound if binding.aor == user]
-        if not here and self._core.settings.edge and len(bound) == 1:
-            here = list(bound)  # an anonymous call of the only phone there
-        if len(here) > 1:
-            here = _matching(here, arrival.request)
-        return here[0].key if here else b""
+        return arrival.caller_key or caller_key(self._core, arrival)
 
     def _expand(
         self, uri: Uri, request: Request, seen: set[str], known: Known, hops: int = 0, q: float = 1.0
@@ -191,18 +181,3 @@ def _groups(ways: Sequence[Way]) -> Groups:
         else:
             first.others.append(way)
     return [by_q[q] for q in sorted(by_q, reverse=True)]
-
-
-def _matching(bindings: Sequence[Binding], request: Request) -> list[Binding]:
-    """Those whose instance or Contact the request names."""
-    contacts = request.contacts
-    if not contacts:
-        return []
-    uri = contacts[0].uri
-    instance = contacts[0].param("+sip.instance") or named_instance(uri) or ""
-    return [
-        binding
-        for binding in bindings
-        if same_instance(binding.instance, instance.strip('"<>'))
-        or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
-    ]

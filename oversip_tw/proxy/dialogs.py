@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.outbound.flow_id import is_hop, unpack_hop
-from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.senders import arrived_by, sender_key
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phones_at
 from oversip_tw.registrar.gruu import named_instance
@@ -32,7 +32,7 @@ class Dialogs:
             if not arrival.trusted:
                 raise SIPError(403, "Route Without Token")
             return self._way_by_target(arrival)
-        if len(arrival.tokens) == 1 and self._arrived_by(last, arrival.flow):
+        if len(arrival.tokens) == 1 and arrived_by(self._core, last, arrival.flow):
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
             nodes = self._core.nodes
@@ -80,16 +80,7 @@ class Dialogs:
 
     def sender_key(self, arrival: Arrival) -> bytes:
         """The binding key of who sent ``arrival``'s request, as our first Route says; b"" if that says nothing."""
-        token = arrival.tokens[0]
-        return token.binding_key if token is not None and self._arrived_by(token, arrival.flow) else b""
-
-    def _arrived_by(self, token: Token, flow: Flow) -> bool:
-        if is_hop(token.flow_id):
-            hop = unpack_hop(token.flow_id)
-            return (hop.address, hop.port) == flow.peer
-        if token.flow_id == flow.id:
-            return True
-        return bool(token.binding_key) and self._core.current_flow(token.flow_id, token.binding_key) == flow
+        return sender_key(self._core, arrival)
 
     # -- ACK --------------------------------------------------------------------------------------------------------
 
@@ -133,9 +124,10 @@ class Dialogs:
             core.waiting.hold(
                 way.key,
                 core.waiting.settings.seconds("ACK"),
-                lambda flow: self._send(request, flow, way) if flow is not None else self._ack_elsewhere(arrival, way),
+                lambda flow: self._send(request, flow, way),
                 lambda: None,
                 replaces=(request.call_id, request.cseq),
+                elsewhere=lambda: self._ack_elsewhere(arrival, way),
             )
 
     async def _ack_to_hop(self, arrival: Arrival, way: Way) -> None:

@@ -9,6 +9,7 @@ from oversip_tw.outbound.token import Tokens
 from oversip_tw.outbound.waiting import Waiting
 from oversip_tw.proxy import endings
 from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.hold import wait
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.binding import Binding
@@ -59,7 +60,7 @@ class Nodes:
         if self._place(near)[0] != gone:
             branch.start_on_flow()
         elif branch.context.in_dialog and near.key:
-            branch.hold()
+            wait(branch)
         else:
             branch.next_flow(endings.FLOW_GONE)
 

@@ -26,8 +26,7 @@ OPTIONS = ("gruu", "outbound", "path")
 #: when to try again after the store failed; seconds
 RETRY_AFTER = 10
 #: how long a REGISTER from a browser waits for a store that is away, and how long until it is asked again; seconds
-HOLD = 20.0
-PAUSE = 1.0
+HOLD, PAUSE = 20.0, 1.0
 #: how often one REGISTER is thought over because other servers change the same user
 MOST_AGAIN = 10
 #: longest User-Agent that is kept
@@ -36,6 +35,10 @@ MAX_USER_AGENT = 200
 
 def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
+
+
+def _nothing_moves(old: bytes, key: bytes, flow: Flow) -> None:
+    """Nothing is under way on the flow that a binding was on."""
 
 
 class _Asked:
@@ -64,8 +67,9 @@ class Registrar:
     """Turns REGISTERs into bindings of ``location``.
 
     ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
-    that a REGISTER brought to a flow, ``on_change`` of every change; both are called once it is durable and may not
-    raise. ``new_id`` makes To tags.
+    that a REGISTER brought to a flow, ``superseded`` before that of the id of the flow that it was on, if that was
+    another, ``on_change`` of every change; all are called once it is durable and may not raise. ``new_id`` makes To
+    tags, ``chance`` numbers in [0, 1).
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class Registrar:
         secret: bytes,
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+        superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._location = location
         #: the same where nothing that is asked of it has to be waited for
@@ -92,6 +98,9 @@ class Registrar:
         self._secret = secret
         self._on_change = on_change
         self._came_back = came_back
+        self._superseded = superseded
+        self._chance = chance
+        self._spread_until = clock.seconds() + settings.spread_for
         self._turns = Turns()
 
     async def register(
@@ -168,6 +177,8 @@ class Registrar:
         self._on_change(REFRESHED, binding)
         self._ask_whether_alive(known, flow)
         if flow is not None:
+            if known.flow_id != flow.id:
+                self._superseded(known.flow_id, known.key, flow)
             self._came_back(binding.key, flow)
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
@@ -242,6 +253,9 @@ class Registrar:
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
         request = asked.request
+        expires = min(wish.expires, self._settings.max_expires)
+        if now < self._spread_until:
+            expires = self._less_than(expires)
         return Binding(
             asked.aor,
             wish.uri.text,
@@ -251,7 +265,7 @@ class Registrar:
             wish.reg_id,
             request.call_id,
             request.cseq,
-            now + min(wish.expires, self._settings.max_expires),
+            now + expires,
             now,
             asked.path,
             self._node,
@@ -260,6 +274,11 @@ class Registrar:
             (request.get("User-Agent") or "")[:MAX_USER_AGENT],
             asked.secure,
         )
+
+    def _less_than(self, expires: int) -> int:
+        """Somewhere between half of ``expires`` and all of it; never less than a phone may ask for."""
+        least = max(self._settings.min_expires, expires // 2)
+        return expires - int(self._chance() * (expires - least + 1)) if expires > least else expires
 
     def _key(self, wish: Wish, contact: str, aor: str, bindings: Sequence[Binding]) -> bytes:
         """What the binding is called in tokens. One of ``bindings`` that is refreshed keeps its name."""
@@ -300,10 +319,8 @@ class Registrar:
         )
 
     def _is_dead(self, binding: Binding) -> bool:
-        if binding.lost:
-            return True
         here = binding.flow_id != b"" and binding.node == self._node  # what others hold they end themselves
-        return here and self._flows.find(binding.flow_id) is None
+        return binding.lost or (here and self._flows.find(binding.flow_id) is None)
 
     async def _roll_back(self, aor: str, flow: Flow, plan: Plan) -> None:
         """The phone left before its 200: what it took the place of is back, unless that is dead as well."""
@@ -327,6 +344,8 @@ class Registrar:
             self._on_change(change, binding)
         for binding in plan.displaced:
             self._ask_whether_alive(binding, flow)
+            if flow is not None and binding.flow_id != flow.id and binding.key in plan.put:
+                self._superseded(binding.flow_id, binding.key, flow)
         if flow is not None:
             for key in plan.put:
                 self._came_back(key, flow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -25,16 +25,20 @@ from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.nodes import Elsewhere, Nodes
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.changes import BindingStore
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
+from oversip_tw.server import nat_pings, pace
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.binding_log import BindingLog
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
 from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -99,6 +103,8 @@ class Settings:
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    pace: pace.Settings = field(default_factory=pace.Settings)
+    nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
     #: the digest algorithms that a listener offers; None: those of ``authentication``
     algorithms: Callable[[Listener], Sequence[str] | None] = _as_everywhere
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
@@ -130,7 +136,47 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     # an edge has no users: its domains are names of its own
     names = settings.aliases + settings.domains if settings.edge else settings.aliases
     ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
-    core = Core(
+    core = _core(given, settings, wheel, waits, bindings, ours, hooking.run)
+    core.nodes = Nodes(settings.nodes, core.tokens, bindings) if settings.nodes else None
+    secret = settings.keys[0]
+    resuming = Resuming(core)
+    if settings.nat_pings.how != "off":
+        changes.nat_pings = NatPings(core, settings.nat_pings, settings.node, bindings.all)
+    logic, watch = _edge(core, settings, given, changes, waits, resuming)
+    digest = _authenticator(given, settings, ours, bindings)
+    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
+    element = Element(
+        core=core,
+        authenticator=digest,
+        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs),
+        registrar=_registrar(core, settings, given, changes, waits, resuming),
+        stateless=Stateless(_derived(secret, b"stateless"), given.flows),
+        resuming=resuming,
+        pace=Pace(settings.pace, given.clock.seconds, settings.trust, given.chance),
+        hooking=hooking,
+        proofs=proofs,
+        pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
+        limits=settings.limits,
+        trace=Trace(log) if settings.trace else None,
+        logic=logic,
+        watch=watch,
+        nat_pings=changes.nat_pings,
+    )
+    element.use_hooks(given.hooks)
+    return element
+
+
+def _core(
+    given: Surroundings,
+    settings: Settings,
+    wheel: TimerWheel,
+    waits: waiting.Waiting,
+    bindings: location.MemoryLocation,
+    ours: Ours,
+    run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]],
+) -> Core:
+    """What the proxy and everything beside it work with."""
+    return Core(
         settings=settings.proxy,
         ours=ours,
         tokens=Tokens(settings.keys, settings.node),
@@ -141,40 +187,24 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         resolver=Resolver(given.lookups, given.chance, given.clock),
         location=bindings,
         waiting=waits,
-        calls=Calls(given.clock, log),
+        calls=Calls(given.clock, given.log),
         new_id=given.new_id,
         spawn=spawn,
-        log=log,
+        log=given.log,
         trusts=_Trusts(settings.trust),
         knows=_Knows(given.users),
         health=Health(given.clock.seconds),
-        run=hooking.run,
+        run=run,
     )
-    core.nodes = Nodes(settings.nodes, core.tokens, bindings) if settings.nodes else None
-    secret = settings.keys[0]
-    logic, watch = _edge(core, settings, given, changes, waits)
-    digest = _authenticator(given, settings, ours, bindings)
-    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
-    element = Element(
-        core=core,
-        authenticator=digest,
-        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs),
-        registrar=_registrar(core, settings, given, changes, waits),
-        stateless=Stateless(_derived(secret, b"stateless"), given.flows),
-        hooking=hooking,
-        proofs=proofs,
-        pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
-        limits=settings.limits,
-        trace=Trace(log) if settings.trace else None,
-        logic=logic,
-        watch=watch,
-    )
-    element.use_hooks(given.hooks)
-    return element
 
 
 def _registrar(
-    core: Core, settings: Settings, given: Surroundings, changes: BindingLog, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: BindingLog,
+    waits: waiting.Waiting,
+    resuming: Resuming,
 ) -> Registrar:
     return Registrar(
         core.location,
@@ -186,19 +216,27 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
+        superseded=resuming.superseded,
+        chance=given.chance,
     )
 
 
 def _edge(
-    core: Core, settings: Settings, given: Surroundings, changes: BindingLog, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: BindingLog,
+    waits: waiting.Waiting,
+    resuming: Resuming,
 ) -> tuple[EdgeLogic | None, Watch | None]:
     """The logic of an edge, and what keeps an eye on its core."""
     if settings.edge is None:
         return None, None
     key = _derived(settings.keys[0], b"binding")
-    edge = edges.Edge(
-        core, settings.edge, edges.Surroundings(given.clock, settings.node, key, waits.came_back, changes.heard)
+    surroundings = edges.Surroundings(
+        given.clock, settings.node, key, waits.came_back, resuming.came_elsewhere, changes.heard
     )
+    edge = edges.Edge(core, settings.edge, surroundings)
     logic = EdgeLogic()
     logic.core, logic.edge = core, edge
 

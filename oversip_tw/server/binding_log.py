@@ -6,6 +6,7 @@ from oversip_tw.interfaces import Log
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, Change
+from oversip_tw.server.nat_pings import NatPings
 from oversip_tw.sip.uri import Uri
 
 
@@ -15,8 +16,12 @@ class BindingLog:
     def __init__(self, log: Log, flows: FlowTable) -> None:
         self._log = log
         self._flows = flows
+        #: who else hears of them; None: nobody
+        self.nat_pings: NatPings | None = None
 
     def heard(self, change: Change, binding: Binding) -> None:
+        if self.nat_pings is not None:
+            self.nat_pings.heard(change, binding)
         if change is REFRESHED:
             return
         contact = binding.target

@@ -11,11 +11,14 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
+from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
 from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
@@ -42,7 +45,7 @@ class Element:
 
     __slots__ = (
         "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator", "core",
-        "counters", "hooking", "logic", "pings", "watch",
+        "counters", "hooking", "logic", "nat_pings", "pace", "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +55,8 @@ class Element:
         admission: Admission,
         registrar: Registrar,
         stateless: Stateless,
+        resuming: Resuming,
+        pace: Pace,
         hooking: Hooking,
         proofs: Proofs,
         pings: Pings,
@@ -59,6 +64,7 @@ class Element:
         trace: Trace | None = None,
         logic: EdgeLogic | None = None,
         watch: Watch | None = None,
+        nat_pings: NatPings | None = None,
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
@@ -71,12 +77,17 @@ class Element:
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
+        self.resuming = resuming
+        #: how many clients may come in; tell it how late timers come
+        self.pace = pace
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
+        #: what keeps the way to phones on UDP open; start and stop it
+        self.nat_pings = nat_pings
         self._serving = Serving(core, registrar, hooking, logic)
         edge = None if logic is None else logic.edge
-        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)
+        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, pace, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails
         self._dialled: set[bytes] = set()
 
@@ -117,15 +128,17 @@ class Element:
     def flow_lost(self, flow: Flow, reason: str) -> None:
         """A connection is gone, or could not be made: so is what waited on it, and the bindings that name it."""
         core = self.core
+        # Who sent what while the bindings still name the flow.
+        kept = self.resuming.hold(flow) if flow.accepted else ()
         opened = flow.accepted or flow.id in self._dialled
         self._dialled.discard(flow.id)
-        # The bindings first: what the loss sets going must not be sent to them.
+        # The bindings then: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
         self._proofs.flow_lost(flow)
         if self.logic is not None:
             self.logic.edge.flow_lost(flow)
-        core.transactions.flow_lost(flow, reason, opened)
+        core.transactions.flow_lost(flow, reason, opened, kept)
         if flow.accepted and self.hooking.overrides("on_disconnect"):
             self.hooking.tell(lambda: self.hooking.hooks.on_disconnect(flow))
 
@@ -156,6 +169,9 @@ class Element:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""
         if self.draining:
             raise SIPError(503)
+        if not self.pace.admit(flow):
+            # browsers try again by themselves; a REGISTER that is refused JsSIP never repeats
+            raise SIPError(503, headers=[self.pace.again(2, 10)])
         proof = await self._proofs.prove(handshake, flow)
         if proof is not None:
             flow.identity = proof.user

@@ -13,6 +13,8 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.resolve import settings as resolve
+from oversip_tw.server import nat_pings as pings
+from oversip_tw.server import pace as paces
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -78,6 +80,7 @@ def streams(config: Config) -> StreamSettings:
         stalled=limits.write_stall,
         connect=timers.connect,
         idle=timers.idle,
+        unacknowledged=timers.unacknowledged,
     )
 
 
@@ -118,6 +121,7 @@ def bindings(config: Config) -> registrar.Settings:
         min_expires=given.min_expires,
         max_expires=given.max_expires,
         default_expires=given.default_expires,
+        spread_for=given.spread_for,
         max_bindings=given.max_bindings,
         max_contacts=config.limits.contacts,
         when_full="refuse" if given.when_full == "refuse" else "replace",
@@ -134,6 +138,17 @@ def remembering(config: Config, node: str = "") -> location.Settings:
 def resuming(config: Config) -> waiting.Settings:
     """How long requests wait for a client that comes back."""
     return waiting.Settings(resume=config.timers.resume, resume_bye=config.timers.resume_bye)
+
+
+def pace(config: Config) -> paces.Settings:
+    """How many clients may come at once."""
+    return paces.Settings(most=config.limits.arrivals, exempt=config.limits.exempt)
+
+
+def nat_pings(config: Config) -> pings.Settings:
+    """How phones on UDP are asked whether they are there."""
+    given = config.registrar
+    return pings.Settings(given.nat_ping, given.nat_ping_interval, given.nat_ping_misses)
 
 
 def challenges(config: Config) -> authenticator.Settings:

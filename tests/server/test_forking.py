@@ -71,10 +71,11 @@ class SerialTests(Forking):
         self.assertEqual([], low.take())
 
     def test_lost_flow_in_the_first_group(self) -> None:
-        """The first phone's connection breaks: the next one rings."""
+        """The first phone's connection breaks, and it does not come back: the next one rings."""
         high, low = self.bob("1.0"), self.bob("0.5")
         self.alice.invite(high.aor)
         self.world.lose(high.flow)
+        self.world.clock.pump([1] * 9)
         low.answer(low.requests("INVITE")[0], 200)
         self.assertEqual([100, 200], self.alice.statuses())
 

@@ -17,6 +17,7 @@ from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
+from oversip_tw.server import nat_pings
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -88,6 +89,7 @@ class World:
         nodes: Mapping[str, str] | None = None,
         address: str = "127.0.0.1",
         clock: Clock | None = None,
+        nat: nat_pings.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
         """``given``, ``told``: more of `Surroundings` and of `Settings`."""
@@ -138,10 +140,11 @@ class World:
                 location=location.Settings(node=node if nodes else ""),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                registrar=registrar.Settings(domains=frozenset({DOMAIN}), spread_for=0.0),
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
+                nat_pings=nat or nat_pings.Settings(),
                 **(told or {}),
             ),
         )

@@ -264,6 +264,39 @@ class PhonePage(SystemCase):
         caller.press("call-hangup")
         person.until_call("ended")
 
+    def test_reload_while_it_rings(self) -> None:
+        """The page is loaded anew while somebody calls: it rings again, and can be answered."""
+        person, caller = self.person(), self.person()
+        caller.dial(person.aor)
+        person.until_call("incoming")
+        person.tab.reload()
+        person.until_connection("registered")
+        person.until_call("incoming")
+        self.assertEqual("ringing", caller.attribute("call", "data-state", 0))
+        person.press("call-answer")
+        for each in (person, caller):
+            each.until_call("active")
+        caller.press("call-hangup")
+        person.until_call("ended")
+
+    def test_connection_lost_while_it_rings(self) -> None:
+        """What rang can not be answered any more and goes; the call rings again as soon as the page is back."""
+        wire = self.relay(self.server.page_port)
+        person = Person(chromium().open(f"https://127.0.0.1:{wire.port}/"), self.server.user())
+        self.addCleanup(person.leave)
+        person.log_in()
+        person.until_connection("registered")
+        caller = self.person()
+        caller.dial(person.aor)
+        person.until_call("incoming")
+        wire.cut(refuse=True)
+        person.until_call("ended")
+        wire.mend()
+        person.until_connection("registered")
+        poll(lambda: "incoming" in [person.attribute("call", "data-state", at) for at in (0, 1)], 10, "a call")
+        caller.press("call-hangup")
+        person.until_no_call()
+
     def test_small_screen(self) -> None:
         """On 360 px nothing is clipped, neither at rest nor in a call."""
         one, other = self.person(360, 640), self.person()

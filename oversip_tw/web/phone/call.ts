@@ -85,6 +85,13 @@ export class Call extends Emitter<Events> {
     }
   }
 
+  /** The connection is gone, and with it JsSIP's means to answer what rang: on the next one the server rings anew. */
+  drop(): void {
+    if (this.state === "incoming") {
+      this.session.terminate();
+    }
+  }
+
   mute(on: boolean): void {
     this.session[on ? "mute" : "unmute"]({ audio: true });
   }

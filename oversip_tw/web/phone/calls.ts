@@ -36,6 +36,7 @@ export class Calls extends Emitter<Events> {
   constructor(readonly account: Account) {
     super();
     account.ua.on("newRTCSession", ({ session }: { session: RTCSession }) => this.begin(session));
+    account.ua.on("disconnected", () => this.list.forEach((call) => call.drop()));
   }
 
   get live(): Call[] {
