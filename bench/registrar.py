@@ -17,7 +17,7 @@ from twisted.internet import reactor as installed
 
 from oversip_tw import config
 from oversip_tw.hooks import Flow, HandshakeRequest, Hooks
-from oversip_tw.service import Server, logs, monotonic
+from oversip_tw.service import Server, lean, logs, monotonic
 from oversip_tw.store.passwords import digests
 from oversip_tw.store.users import KnownUsers
 
@@ -50,7 +50,7 @@ def main() -> None:
             users.set(name, domain, digests(name, domain, f"secret{number}"))
         print("ready", flush=True)
 
-    server = Server(settings, monotonic(reactor), ready, hooks=hooks)
+    server = Server(settings, lean(monotonic(reactor)), ready, hooks=hooks)
     server.startService()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
     reactor.run()
