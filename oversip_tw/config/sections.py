@@ -82,6 +82,13 @@ class Registrar:
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
     )
+    temporary_gruu: bool = field(
+        default=True,
+        metadata=about(
+            "Give phones that ask for `gruu` temporary ones too (RFC 5627), to be called back by without saying who "
+            "they are."
+        ),
+    )
 
     def __attrs_post_init__(self) -> None:
         if not self.min_expires <= self.default_expires <= self.max_expires:

@@ -10,10 +10,11 @@ from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.next_hops import way_to
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.way import Way
-from oversip_tw.proxy.whereabouts import phones_at
+from oversip_tw.proxy.whereabouts import phone_named, phones_at
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.gruu import named_instance, same_instance
+from oversip_tw.registrar.gruu import comparable, same_instance
 from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.registrar.temporary import is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
@@ -89,7 +90,7 @@ class Destinations:
         if not here and self._core.settings.edge and len(bound) == 1:
             here = list(bound)  # an anonymous call of the only phone there
         if len(here) > 1:
-            here = _matching(here, arrival.request)
+            here = self._matching(here, arrival.request)
         return here[0].key if here else b""
 
     def _expand(
@@ -126,25 +127,45 @@ class Destinations:
 
     def _bindings(self, uri: Uri, known: Known) -> Sequence[Binding]:
         """The bindings that ``uri`` means."""
-        location, ours = self._core.location, self._core.ours
-        if not ours.owns(uri):
-            named = phones_at(self._core, uri)
-            if len(named) > 1:
+        if not self._core.ours.owns(uri):
+            found = phones_at(self._core, uri)
+            if len(found) > 1:
                 raise SIPError(404)
-            return named
+            return found
         if not uri.user:
             raise SIPError(404)
-        instance = named_instance(uri)
-        if instance is not None:
-            binding = location.by_gruu(ours.user(uri), instance)
-            return [] if binding is None else [binding]
-        aor = ours.user(uri)
+        if not (uri.params and uri.has_param("gr")):
+            return self._of_user(self._core.ours.user(uri), known)
+        named = phone_named(self._core, uri)
+        if named is None:
+            return ()
+        return [binding for binding in self._of_user(named.aor, known) if named.fits(binding)]
+
+    def _of_user(self, aor: str, known: Known) -> Sequence[Binding]:
+        location = self._core.location
         if isinstance(location, MemoryLocation):
             return [binding for binding in location.bindings_now(aor) if not binding.lost]
         found = known.get(aor)
         if found is None:
             raise _Unknown(aor)
         return found
+
+    def _matching(self, bindings: Sequence[Binding], request: Request) -> list[Binding]:
+        """Those whose instance or Contact the request names."""
+        contacts = request.contacts
+        if not contacts:
+            return []
+        uri = contacts[0].uri
+        instance = (contacts[0].param("+sip.instance") or "").strip('"<>')
+        if not instance and uri.has_param("gr"):
+            named = phone_named(self._core, uri)
+            instance = "" if named is None else named.instance
+        return [
+            binding
+            for binding in bindings
+            if same_instance(binding.instance, instance)
+            or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
+        ]
 
     def _abroad(self, uri: Uri, hash_: str) -> Way:
         settings = self._core.settings
@@ -159,7 +180,10 @@ class Destinations:
         """480 for somebody who is absent, 404 for nobody; strangers are not told which (A4)."""
         if arrival.user is None and not arrival.unchallenged:
             return 480
-        return 480 if await self._core.knows(self._core.ours.user(arrival.request.uri)) else 404
+        uri = arrival.request.uri
+        if is_temporary(uri):
+            return 404 if phone_named(self._core, uri) is None else 480
+        return 480 if await self._core.knows(self._core.ours.user(uri)) else 404
 
 
 def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
@@ -169,7 +193,7 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
         key=binding.key,
         path=binding.path,
         q=q,
-        instance=binding.instance or "",
+        instance=comparable(binding.instance) if binding.instance else "",
         loop_hash=hash_,
         named_by_us=True,
         hops=hops,
@@ -189,18 +213,3 @@ def _groups(ways: Sequence[Way]) -> Groups:
         else:
             first.others.append(way)
     return [by_q[q] for q in sorted(by_q, reverse=True)]
-
-
-def _matching(bindings: Sequence[Binding], request: Request) -> list[Binding]:
-    """Those whose instance or Contact the request names."""
-    contacts = request.contacts
-    if not contacts:
-        return []
-    uri = contacts[0].uri
-    instance = contacts[0].param("+sip.instance") or named_instance(uri) or ""
-    return [
-        binding
-        for binding in bindings
-        if same_instance(binding.instance, instance.strip('"<>'))
-        or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
-    ]

@@ -8,10 +8,11 @@ from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.way import Way
-from oversip_tw.proxy.whereabouts import phones_at
-from oversip_tw.registrar.gruu import named_instance
+from oversip_tw.proxy.whereabouts import phone_named, phones_at
+from oversip_tw.registrar.temporary import is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
 
 
 class Dialogs:
@@ -36,7 +37,16 @@ class Dialogs:
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
             return self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
-        return Way(uri, flow_id=last.flow_id, key=last.binding_key)
+        return Way(self._shown(uri), flow_id=last.flow_id, key=last.binding_key)
+
+    def _shown(self, uri: Uri) -> Uri:
+        """``uri`` as its phone knows it: in the place of a temporary GRUU, which names nobody, the Contact that it
+        stands for (RFC 5627 §5.5)."""
+        if not (uri.params and is_temporary(uri) and self._core.ours.owns(uri)):
+            return uri
+        phone = phone_named(self._core, uri)
+        binding = None if phone is None else self._core.location.by_gruu(phone.aor, phone.instance)
+        return uri if binding is None else binding.target
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""
@@ -54,14 +64,14 @@ class Dialogs:
             return self._way_to_hop(arrival, ())
         uri = request.uri
         location, owned = self._core.location, self._core.ours.owns(uri)
-        instance = named_instance(uri)
-        if instance and owned:
-            binding = location.by_gruu(self._core.ours.user(uri), instance)
+        if owned and uri.has_param("gr"):
+            phone = phone_named(self._core, uri)
+            binding = None if phone is None else location.by_gruu(phone.aor, phone.instance)
         else:
-            named = phones_at(self._core, uri)
-            binding = named[0] if len(named) == 1 else None
+            found = phones_at(self._core, uri)
+            binding = found[0] if len(found) == 1 else None
         if binding is not None:
-            remote = uri if binding.flow_id else binding.target
+            remote = uri if binding.flow_id and not is_temporary(uri) else binding.target
             return Way(remote, flow_id=binding.flow_id, key=binding.key, path=binding.path, named_by_us=True)
         if owned:
             raise SIPError(480)

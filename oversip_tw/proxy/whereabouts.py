@@ -1,4 +1,4 @@
-"""Which phone a URI means that is a phone's Contact, as far as that Contact can be believed."""
+"""Which phone a URI means: a GRUU, or a phone's Contact, as far as that Contact can be believed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Target
 from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.gruu import named_instance
+from oversip_tw.registrar.temporary import Named
 from oversip_tw.sip.uri import Uri
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.core import Core
+
+
+def phone_named(core: Core, gruu: Uri) -> Named | None:
+    """The phone that ``gruu``, a GRUU of ours, names; None: it is a temporary one that never was, or has died."""
+    instance = named_instance(gruu)
+    if instance:
+        return Named(core.ours.user(gruu), instance)
+    return core.temporary.named(gruu, core.location.by_key)
 
 
 def phones_at(core: Core, uri: Uri) -> Sequence[Binding]:

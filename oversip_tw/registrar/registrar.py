@@ -15,6 +15,7 @@ from oversip_tw.registrar.gruu import comparable, named_instance, same_instance,
 from oversip_tw.registrar.location import Location, MemoryLocation
 from oversip_tw.registrar.plan import Plan, check_order
 from oversip_tw.registrar.settings import Settings
+from oversip_tw.registrar.temporary import TemporaryGruus, is_temporary
 from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
@@ -73,8 +74,11 @@ class Registrar:
         secret: bytes,
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+        temporary: TemporaryGruus | None = None,
     ) -> None:
+        """``temporary``: makes GRUUs of that kind; None: nobody gets any."""
         self._location = location
+        self._temporary = temporary
         #: the same where nothing that is asked of it has to be waited for
         self._memory = location if isinstance(location, MemoryLocation) and location.forgetful else None
         self._settings = settings
@@ -174,7 +178,7 @@ class Registrar:
 
     def _answer(self, asked: _Asked, bindings: Sequence[Binding], now: float) -> Response:
         base = without_instance(asked.request.to.uri) if asked.gruu else ""
-        headers = answer_headers(bindings, base, now)
+        headers = answer_headers(bindings, base, now, self._temporary)
         if asked.path:
             headers += [("Path", hop) for hop in asked.path]
         if _has_reg_id(asked.wishes):
@@ -205,8 +209,9 @@ class Registrar:
             return plan
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
-            if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
-                named = self._named(wish, asked.aor, bindings)
+            instance = self._own_instance(wish.uri, asked.aor) if wish.uri.has_param("gr") else None
+            if instance is not None:
+                named = self._named(wish, instance, asked.aor, bindings)
             if named is not None:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
                 plan.take(named, self._binding(named, asked, now, key))
@@ -242,12 +247,24 @@ class Registrar:
                 return known.key
         return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
 
-    def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
-        """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1).
+    def _own_instance(self, uri: Uri, aor: str) -> str | None:
+        """The instance of this user that ``uri`` is a GRUU of, "" for one that never was or has died; None: it is none
+        of this user's."""
+        if uri.aor == aor:
+            return named_instance(uri)
+        if self._temporary is None or not is_temporary(uri):
+            return None
+        named = self._temporary.named(uri, self._location.by_key)
+        if named is not None:
+            return named.instance if named.aor == aor else None
+        return "" if uri.host in self._settings.domains else None
+
+    def _named(self, wish: Wish, instance: str, aor: str, bindings: Sequence[Binding]) -> Wish | None:
+        """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1);
+        ``instance``: the one that it names.
 
         None: it removes what is gone already. Raises SIPError (403) when the GRUU is not the phone's own.
         """
-        instance = named_instance(wish.uri) or ""
         if wish.instance is not None and not same_instance(wish.instance, instance):
             raise SIPError(403, "GRUU Of Another Instance")
         found = [

@@ -30,3 +30,5 @@ class Settings:
     flow_timer: int = 120
     #: the same over UDP: NATs forget an idle mapping after 30 s
     flow_timer_udp: int = 25
+    #: temporary GRUUs (RFC 5627) beside the public ones
+    temporary_gruus: bool = True

@@ -27,6 +27,7 @@ from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.changes import BindingStore
 from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server.admission import Admission
@@ -126,6 +127,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         connector=given.connector,
         resolver=Resolver(given.lookups, given.chance, given.clock),
         location=bindings,
+        temporary=TemporaryGruus(settings.keys),
         waiting=waits,
         calls=Calls(given.clock, log),
         new_id=given.new_id,
@@ -168,6 +170,7 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
+        temporary=core.temporary if settings.registrar.temporary_gruus else None,
     )
 
 

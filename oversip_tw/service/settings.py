@@ -121,6 +121,7 @@ def bindings(config: Config) -> registrar.Settings:
         when_full="refuse" if given.when_full == "refuse" else "replace",
         flow_timer=given.flow_timer,
         flow_timer_udp=given.flow_timer_udp,
+        temporary_gruus=given.temporary_gruu,
     )
 
 
