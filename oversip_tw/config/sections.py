@@ -26,6 +26,7 @@ from oversip_tw.config.values import (
     NewFile,
     Port,
     Seconds,
+    SipUri,
     Span,
     WholeSeconds,
     host_and_port,
@@ -81,6 +82,14 @@ class Registrar:
     )
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
+    )
+    service_route: tuple[SipUri, ...] = field(
+        default=(),
+        metadata=about(
+            "Service-Route (RFC 3608): proxies that requests of our users are to visit on their way out, in this "
+            "order. It stands in the 200 of each REGISTER, and users may send it as their Route.",
+            ["sip:services.example.org"],
+        ),
     )
     temporary_gruu: bool = field(
         default=True,

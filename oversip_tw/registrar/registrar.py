@@ -181,6 +181,8 @@ class Registrar:
         headers = answer_headers(bindings, base, now, self._temporary)
         if asked.path:
             headers += [("Path", hop) for hop in asked.path]
+        if self._settings.service_route:
+            headers += [("Service-Route", hop) for hop in self._settings.service_route]
         if _has_reg_id(asked.wishes):
             headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)

@@ -32,3 +32,5 @@ class Settings:
     flow_timer_udp: int = 25
     #: temporary GRUUs (RFC 5627) beside the public ones
     temporary_gruus: bool = True
+    #: Service-Route values (RFC 3608), the one to visit first on top; (): none is sent
+    service_route: tuple[str, ...] = ()

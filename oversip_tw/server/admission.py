@@ -93,7 +93,8 @@ class Admission:
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
         if not anonymous and not self._ours.is_domain(caller.host):
-            if self._open and self._ours.owns(request.uri):
+            # a Service-Route is for users: a stranger who writes one wants to be sent further than to them
+            if self._open and self._ours.owns(request.uri) and (arrival.trusted or not request.has("Route")):
                 return None
             raise SIPError(403)
         realm = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]

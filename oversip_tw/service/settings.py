@@ -122,7 +122,14 @@ def bindings(config: Config) -> registrar.Settings:
         flow_timer=given.flow_timer,
         flow_timer_udp=given.flow_timer_udp,
         temporary_gruus=given.temporary_gruu,
+        service_route=tuple(f"<{uri}>" for uri in service_route(config)),
     )
+
+
+def service_route(config: Config) -> tuple[Uri, ...]:
+    """The Routes that users are given, loose routers all."""
+    given = (Uri.parse(uri) for uri in config.registrar.service_route)
+    return tuple(uri if uri.has_param("lr") else uri.replace(params=(*uri.params, ("lr", None))) for uri in given)
 
 
 def remembering(config: Config) -> location.Settings:
@@ -197,6 +204,7 @@ def routing(config: Config) -> proxy.Settings:
         profiles={each.name: profile(config, each.name) for each in config.profile},
         max_forwards_cap=0 if config.edge is None else config.edge.max_forwards_cap,
         edge=config.edge is not None,
+        service_route=service_route(config),
     )
 
 

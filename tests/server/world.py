@@ -81,6 +81,7 @@ class World:
         transactions: int = 50_000,
         edge: EdgeSettings | None = None,
         aliases: tuple[str, ...] = (),
+        registrar_settings: registrar.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -124,7 +125,7 @@ class World:
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                registrar=registrar_settings or registrar.Settings(domains=frozenset({DOMAIN})),
                 transactions=transactions,
                 trace=trace,
                 edge=edge,

@@ -40,6 +40,10 @@ def other(option: attrs.Attribute[Any]) -> object:
     default = option.default
     if option.name == "algorithms":
         return ("SHA-256",)
+    if option.name == "service_route":
+        return ("sip:192.0.2.1",)
+    if isinstance(default, bool):
+        return not default
     if isinstance(default, tuple):
         return ("192.0.2.0/24",)
     if isinstance(default, str):
@@ -153,6 +157,13 @@ class Listeners(unittest.SynchronousTestCase):
         self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates("require", "ca.pem"), True))
         made = settings.listener(Listen("tcp"))
         self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates(), False))
+
+    def test_service_route(self) -> None:
+        """Users are told loose routers, and may use just those."""
+        given = config.loads('[registrar]\nservice_route = ["sip:a.example.org", "sip:b.example.org:5070;lr"]')
+        told = settings.bindings(given).service_route
+        self.assertEqual(told, ("<sip:a.example.org;lr>", "<sip:b.example.org:5070;lr>"))
+        self.assertEqual(tuple(f"<{uri}>" for uri in settings.routing(given).service_route), told)
 
     def test_client_tls(self) -> None:
         """TLS towards next hops by profile; "" is the one called "default", or the usual."""
