@@ -63,7 +63,7 @@ def add(settings: Config, user: str, secret: str) -> int:
     name, domain = split(settings, user)
     with database(settings) as opened:
         try:
-            passwords.add_user(opened, name, domain, secret)
+            passwords.add_user(opened, name, domain, secret, settings.realm_of(domain))
         except passwords.UserExists:
             raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None
         except ValueError as error:
@@ -77,7 +77,7 @@ def passwd(settings: Config, user: str, secret: str) -> int:
     name, domain = split(settings, user)
     with database(settings) as opened:
         try:
-            passwords.change_password(opened, name, domain, secret)
+            passwords.change_password(opened, name, domain, secret, settings.realm_of(domain))
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
     print(f"changed the password of {name}@{domain}")

@@ -12,6 +12,7 @@ from typing import Annotated
 from attrs import field, frozen
 
 from oversip_tw.config.about import about
+from oversip_tw.config.domains import Alias, DomainSection, mistakes
 from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
@@ -191,6 +192,8 @@ class Config:
         default=None, metadata=about('Your own code: "module:Class", see the reference of hooks.', "my_hooks:Hooks")
     )
     listen: tuple[Listen, ...] = ()
+    domain: tuple[DomainSection, ...] = ()
+    alias: tuple[Alias, ...] = ()
     edge: Edge | None = None
     store: Store = field(factory=Store)
     registrar: Registrar = field(factory=Registrar)
@@ -211,9 +214,24 @@ class Config:
             *self._wrong_routes(),
             *self._circles(),
             *self._no_way_out(),
+            *self._wrong_domains(),
         ]
         if wrong:
             raise Wrong(*wrong)
+
+    @property
+    def all_domains(self) -> tuple[str, ...]:
+        """Those of `domains` and those that have a section."""
+        return tuple(dict.fromkeys((*self.domains, *(each.name for each in self.domain))))
+
+    def realm_of(self, domain: str) -> str:
+        """What is part of the password's digest of each user of ``domain``."""
+        return next((each.realm for each in self.domain if each.name == domain and each.realm), domain)
+
+    def _wrong_domains(self) -> Iterator[str]:
+        if self.edge is not None and (self.domain or self.alias):
+            yield "an edge has no users: [[domain]] and [[alias]] are the core's business"
+        yield from mistakes(self.domain, self.alias, self.all_domains)
 
     def _same_places(self) -> Iterator[str]:
         """Listeners that cannot both be opened."""
@@ -275,5 +293,5 @@ class Config:
             if route.profile is not None and route.profile not in names:
                 yield f'route[{number}].profile: no profile is named "{route.profile}"'
             for domain in route.domains:
-                if domain in self.domains:
+                if domain in self.all_domains:
                     yield f"route[{number}].domains: {domain} is one of our own domains"

@@ -20,8 +20,25 @@ from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
 
 Groups = list[list[Way]]
-#: bindings that were looked up, by AoR
-Known = dict[str, Sequence[Binding]]
+
+
+class Known:
+    """What had to be asked for one request, by AoR."""
+
+    __slots__ = ("bindings", "users")
+
+    def __init__(self) -> None:
+        self.bindings: dict[str, Sequence[Binding]] = {}
+        #: whether there is such a user
+        self.users: dict[str, bool] = {}
+
+
+class _UnknownUser(Exception):
+    """Whether there is this user has to be asked first."""
+
+    def __init__(self, aor: str) -> None:
+        super().__init__(aor)
+        self.aor = aor
 
 
 class _Unknown(Exception):
@@ -43,12 +60,15 @@ class Destinations:
 
         Raises SIPError 403, 404, 416 or 480 when there is none.
         """
-        known: Known = {}
+        known = Known()
         while True:
             try:
                 groups = self._find(arrival, known)
             except _Unknown as unknown:
-                known[unknown.aor] = await self._core.location.lookup(unknown.aor)
+                known.bindings[unknown.aor] = await self._core.location.lookup(unknown.aor)
+                continue
+            except _UnknownUser as stranger:
+                known.users[stranger.aor] = await self._core.knows(stranger.aor)
                 continue
             if groups is None:
                 raise SIPError(await self._why_nobody(arrival))
@@ -57,8 +77,8 @@ class Destinations:
     def find_now(self, arrival: Arrival) -> Groups | None:
         """`find`, where nobody has to be asked. None: somebody has to."""
         try:
-            return self._find(arrival, {})
-        except _Unknown:
+            return self._find(arrival, Known())
+        except (_Unknown, _UnknownUser):
             return None
 
     def _find(self, arrival: Arrival, known: Known) -> Groups | None:
@@ -121,9 +141,27 @@ class Destinations:
                 ways.extend(self._expand(target, request, seen, known, hops + 1, min(q, binding.q)))
             else:
                 ways.append(_way(binding, hash_, hops, min(q, binding.q)))
-        if not ways and not core.ours.owns(uri):
-            ways.append(self._abroad(uri, hash_))
+        if not ways:
+            if not core.ours.owns(uri):
+                ways.append(self._abroad(uri, hash_))
+            elif core.settings.catch_all:
+                ways += self._caught(uri, request, seen, known, hops, q)
         return ways
+
+    def _caught(self, uri: Uri, request: Request, seen: set[str], known: Known, hops: int, q: float) -> list[Way]:
+        """The ways to who is called in the place of a user that does not exist."""
+        core = self._core
+        aor = core.ours.user(uri)
+        instead = core.settings.catch_all.get(Uri.parse(aor).host)
+        if instead is None or instead.aor == aor or is_temporary(uri) or self._exists(aor, known):
+            return []
+        return self._expand(instead, request, seen, known, hops + 1, q)
+
+    def _exists(self, aor: str, known: Known) -> bool:
+        found = known.users.get(aor)
+        if found is None:
+            raise _UnknownUser(aor)
+        return found
 
     def _bindings(self, uri: Uri, known: Known) -> Sequence[Binding]:
         """The bindings that ``uri`` means."""
@@ -145,7 +183,7 @@ class Destinations:
         location = self._core.location
         if isinstance(location, MemoryLocation):
             return [binding for binding in location.bindings_now(aor) if not binding.lost]
-        found = known.get(aor)
+        found = known.bindings.get(aor)
         if found is None:
             raise _Unknown(aor)
         return found

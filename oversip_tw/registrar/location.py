@@ -15,6 +15,7 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.registrar.index import Index
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.sip.uri import Uri
 
 #: seconds between two looks for what has expired
@@ -88,7 +89,10 @@ class MemoryLocation:
         settings: Settings = Settings(),
         on_change: OnChange = unheard,
         failed: Callable[[BaseException], None] = lambda error: None,
+        quotas: Quotas | None = None,
     ) -> None:
+        """``quotas`` hear of every binding that comes or goes."""
+        self._quotas = quotas
         self._clock = clock
         self._wall = wall or clock.seconds
         self._store = store
@@ -231,6 +235,8 @@ class MemoryLocation:
             self._ended.pop(key, None)
             self._flows.link(binding.flow_id, key)
             self._places.link(_place(binding.contact), key)
+            if self._quotas is not None:
+                self._quotas.came(binding.aor)
         else:
             self._move(old, binding)
         known = self._users.get(binding.aor)
@@ -267,6 +273,8 @@ class MemoryLocation:
             del self._users[old.aor]
         self._flows.unlink(old.flow_id, old.key)
         self._places.unlink(_place(old.contact), old.key)
+        if self._quotas is not None:
+            self._quotas.went(old.aor)
         self._remember(old, now)
 
     def _remember(self, binding: Binding, now: float) -> None:

@@ -14,6 +14,7 @@ from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
 from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
 from oversip_tw.registrar.plan import Plan, check_order
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.registrar.temporary import TemporaryGruus, is_temporary
 from oversip_tw.registrar.turns import Turns
@@ -75,8 +76,11 @@ class Registrar:
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
         temporary: TemporaryGruus | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
-        """``temporary``: makes GRUUs of that kind; None: nobody gets any."""
+        """``temporary``: makes GRUUs of that kind; None: nobody gets any. ``quotas``: what domains may have, counted by
+        the location."""
+        self._quotas = quotas
         self._location = location
         self._temporary = temporary
         #: the same where nothing that is asked of it has to be waited for
@@ -211,13 +215,15 @@ class Registrar:
             return plan
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
-            instance = self._own_instance(wish.uri, asked.aor) if wish.uri.has_param("gr") else None
+            instance = self._own_instance(wish.uri, asked) if wish.uri.has_param("gr") else None
             if instance is not None:
                 named = self._named(wish, instance, asked.aor, bindings)
             if named is not None:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
                 plan.take(named, self._binding(named, asked, now, key))
         plan.make_room(self._settings, self._is_dead)
+        if self._quotas is not None:
+            self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
         return plan
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
@@ -249,10 +255,11 @@ class Registrar:
                 return known.key
         return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
 
-    def _own_instance(self, uri: Uri, aor: str) -> str | None:
+    def _own_instance(self, uri: Uri, asked: _Asked) -> str | None:
         """The instance of this user that ``uri`` is a GRUU of, "" for one that never was or has died; None: it is none
         of this user's."""
-        if uri.aor == aor:
+        aor = asked.aor
+        if uri.aor in (aor, asked.request.to.uri.aor):
             return named_instance(uri)
         if self._temporary is None or not is_temporary(uri):
             return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from oversip_tw.registrar.aliases import Aliases
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,17 @@ class Settings:
     temporary_gruus: bool = True
     #: Service-Route values (RFC 3608), the one to visit first on top; (): none is sent
     service_route: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """What differs between our domains; names in lower case."""
+
+    #: the realms of those that are not called by their own name; no two share one
+    realms: Mapping[str, str] = field(default_factory=dict)
+    #: how many bindings the users of one may have together
+    registrations: Mapping[str, int] = field(default_factory=dict)
+    #: how many calls they may be in at a time
+    calls: Mapping[str, int] = field(default_factory=dict)
+    #: further names of users; None: there are none
+    aliases: Aliases | None = None

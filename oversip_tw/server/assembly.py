@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.realms import by_realm
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
 from oversip_tw.edge import edge as edges
@@ -26,6 +27,7 @@ from oversip_tw.proxy.ours import Ours
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.changes import BindingStore
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
@@ -87,6 +89,8 @@ class Settings:
     timers: Timers = field(default_factory=Timers)
     transactions: int = LIMIT
     proxy: proxy.Settings = field(default_factory=proxy.Settings)
+    #: what differs between the domains
+    by_domain: registrar.Domains = field(default_factory=registrar.Domains)
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
@@ -113,10 +117,12 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingLog(log, given.flows)
-    bindings = location.MemoryLocation(given.clock, given.wall, given.store, settings.location, changes.heard, failed)
-    # an edge has no users: its domains are names of its own
-    names = settings.aliases + settings.domains if settings.edge else settings.aliases
-    ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
+    by_domain = settings.by_domain
+    quotas = Quotas(by_domain.registrations) if by_domain.registrations else None
+    bindings = location.MemoryLocation(
+        given.clock, given.wall, given.store, settings.location, changes.heard, failed, quotas
+    )
+    ours = _ours(settings, given)
     core = Core(
         settings=settings.proxy,
         ours=ours,
@@ -129,7 +135,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         location=bindings,
         temporary=TemporaryGruus(settings.keys),
         waiting=waits,
-        calls=Calls(given.clock, log),
+        calls=Calls(given.clock, log, by_domain.calls),
         new_id=given.new_id,
         spawn=spawn,
         log=log,
@@ -143,8 +149,10 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     digest = _authenticator(given, settings, ours, bindings)
     element = Element(
         core=core,
-        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms),
-        registrar=_registrar(core, settings, given, changes, waits),
+        admission=Admission(
+            settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, by_domain.realms
+        ),
+        registrar=_registrar(core, settings, given, changes, waits, quotas),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         hooking=hooking,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
@@ -157,8 +165,21 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     return element
 
 
+def _ours(settings: Settings, given: Surroundings) -> Ours:
+    by_domain = settings.by_domain
+    # an edge has no users: its domains are names of its own
+    names = settings.aliases + settings.domains if settings.edge else settings.aliases
+    domains = () if settings.edge else settings.domains
+    return Ours(domains, names, given.is_local, by_domain.aliases, by_domain.realms.values())
+
+
 def _registrar(
-    core: Core, settings: Settings, given: Surroundings, changes: BindingLog, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: BindingLog,
+    waits: waiting.Waiting,
+    quotas: Quotas | None,
 ) -> Registrar:
     return Registrar(
         core.location,
@@ -171,6 +192,7 @@ def _registrar(
         on_change=changes.heard,
         came_back=waits.came_back,
         temporary=core.temporary if settings.registrar.temporary_gruus else None,
+        quotas=quotas,
     )
 
 
@@ -220,7 +242,7 @@ def _authenticator(
     seconds = given.clock.seconds
     return authenticator.Authenticator(
         settings.authentication,
-        given.users,
+        by_realm(given.users, settings.by_domain.realms),
         nonce.Nonces(secret, seconds, settings.nonces),
         floods.Logins(settings.floods, seconds),
         throttled,

@@ -57,7 +57,7 @@ class Serving:
         if request.method == "REGISTER" and "on_register" not in self._hooked:
             return  # nobody but the registrar sees it
         if request.may_have(_CREDENTIALS):
-            strip_credentials(request, self._core.ours.domains)
+            strip_credentials(request, self._core.ours.realms)
         if not arrival.trusted:
             drop_identities(request)
 
@@ -148,7 +148,11 @@ class Serving:
             doing = self._hook_and_bind(work)
         else:
             if request.method == "INVITE" and request.to_tag is None:
-                self._core.calls.invited(request)
+                calls = self._core.calls
+                if calls.limited and not calls.admits(request, self._core.ours.user(request.uri)):
+                    work.refuse(SIPError(480, "Too Many Calls In This Domain"))
+                    return
+                calls.invited(request)
             hooked = "on_request" in self._hooked or "on_targets" in self._hooked
             if self._logic is not None and not hooked:
                 self._decide_at_once(work)

@@ -186,6 +186,7 @@ def _element_settings(
         proxy=settings.routing(config),
         registrar=settings.bindings(config),
         location=settings.remembering(config),
+        by_domain=settings.by_domain(config),
         waiting=settings.resuming(config),
         algorithms=offers.get,
         authentication=settings.challenges(config),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
+from oversip_tw.config.domains import aor
 from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
+from oversip_tw.registrar.aliases import FixedAliases
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
@@ -132,6 +134,18 @@ def service_route(config: Config) -> tuple[Uri, ...]:
     return tuple(uri if uri.has_param("lr") else uri.replace(params=(*uri.params, ("lr", None))) for uri in given)
 
 
+def by_domain(config: Config) -> registrar.Domains:
+    """What differs between the domains."""
+    first = config.domains[0] if config.domains else ""
+    aliases = {aor(name, first): aor(each.user, first) for each in config.alias for name in each.names}
+    return registrar.Domains(
+        realms={each.name: each.realm for each in config.domain if each.realm not in (None, each.name)},
+        registrations={each.name: each.max_registrations for each in config.domain if each.max_registrations},
+        calls={each.name: each.max_calls for each in config.domain if each.max_calls},
+        aliases=FixedAliases(aliases) if aliases else None,
+    )
+
+
 def remembering(config: Config) -> location.Settings:
     """What the location remembers of what is over."""
     return location.Settings(lost_for=config.registrar.lost_for)
@@ -205,6 +219,9 @@ def routing(config: Config) -> proxy.Settings:
         max_forwards_cap=0 if config.edge is None else config.edge.max_forwards_cap,
         edge=config.edge is not None,
         service_route=service_route(config),
+        catch_all={
+            each.name: Uri.parse(aor(each.catch_all, each.name)) for each in config.domain if each.catch_all is not None
+        },
     )
 
 

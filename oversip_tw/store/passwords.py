@@ -49,17 +49,18 @@ def digests(name: str, domain: str, password: str) -> tuple[bytes, ...]:
     return tuple(hashlib.new(hash, octets, usedforsecurity=False).digest() for hash in ALGORITHMS.values())
 
 
-def add_user(database: sqlite3.Connection, name: str, domain: str, password: str) -> None:
-    """Raises UserExists, ValueError for a name that no phone could send, sqlite3.Error."""
+def add_user(database: sqlite3.Connection, name: str, domain: str, password: str, realm: str = "") -> None:
+    """``realm``: that of the domain, if it is not its name. Raises UserExists, ValueError for a name that no phone
+    could send, sqlite3.Error."""
     name, domain = _checked(name, domain)
-    if not database.execute(_ADD, (name, domain, *digests(name, domain, password))).rowcount:
+    if not database.execute(_ADD, (name, domain, *digests(name, realm or domain, password))).rowcount:
         raise UserExists(f"{name}@{domain}")
 
 
-def change_password(database: sqlite3.Connection, name: str, domain: str, password: str) -> None:
-    """Raises UnknownUser, sqlite3.Error."""
+def change_password(database: sqlite3.Connection, name: str, domain: str, password: str, realm: str = "") -> None:
+    """``realm`` as for `add_user`. Raises UnknownUser, sqlite3.Error."""
     domain = domain.lower()
-    if not database.execute(_CHANGE, (name, domain, *digests(name, domain, password))).rowcount:
+    if not database.execute(_CHANGE, (name, domain, *digests(name, realm or domain, password))).rowcount:
         raise UnknownUser(f"{name}@{domain}")
 
 

@@ -82,6 +82,8 @@ class World:
         edge: EdgeSettings | None = None,
         aliases: tuple[str, ...] = (),
         registrar_settings: registrar.Settings | None = None,
+        domains: tuple[str, ...] = (DOMAIN,),
+        by_domain: registrar.Domains | None = None,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -104,7 +106,7 @@ class World:
         self._ids = count(1)
         if trusted is None:
             trusted = (TrustedSource((CORE,), Role.CORE),) if edge is None else ()
-        domains = (DOMAIN,) if edge is None else ()
+        domains = domains if edge is None else ()
         self.element = assemble(
             Surroundings(
                 clock=self.clock,
@@ -125,7 +127,8 @@ class World:
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar_settings or registrar.Settings(domains=frozenset({DOMAIN})),
+                registrar=registrar_settings or registrar.Settings(domains=frozenset(domains)),
+                by_domain=by_domain or registrar.Domains(),
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
@@ -218,6 +221,7 @@ class Phone:
         self.instance = f"urn:uuid:00000000-0000-4000-8000-{self.number:012}" if instance else None
         self.outbound = outbound
         self.host = f"h{self.number}.invalid"
+        self.domain = DOMAIN
         self._kept: list[Request | Response] = []
         #: what credentials are made for; "": the Request-URI
         self.digest_uri = ""
@@ -226,7 +230,7 @@ class Phone:
 
     @property
     def aor(self) -> str:
-        return f"sip:{self.user}@{DOMAIN}"
+        return f"sip:{self.user}@{self.domain}"
 
     @property
     def contact(self) -> str:
@@ -301,7 +305,7 @@ class Phone:
                 params += ";reg-id=1"
         contact = f"<{self.contact}>{params};expires={expires}"
         defaults = {"Contact": contact, "Supported": "path,gruu,outbound", "To": f"<{self.aor}>"}
-        request = self.ask(self.build("REGISTER", f"sip:{DOMAIN}", **(defaults | headers)))
+        request = self.ask(self.build("REGISTER", f"sip:{self.domain}", **(defaults | headers)))
         came = self.take()
         answers = [each for each in came if isinstance(each, Response) and each.call_id == request.call_id]
         if keep:
