@@ -33,7 +33,7 @@ from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server.admission import Admission
-from oversip_tw.server.binding_log import BindingLog
+from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.element import Element
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.stateless import Stateless
@@ -116,7 +116,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     wheel = TimerWheel(given.clock, failed=failed)
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
-    changes = BindingLog(log, given.flows)
+    changes = BindingChanges(log, given.flows)
     by_domain = settings.by_domain
     quotas = Quotas(by_domain.registrations) if by_domain.registrations else None
     bindings = location.MemoryLocation(
@@ -155,6 +155,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         registrar=_registrar(core, settings, given, changes, waits, quotas),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         hooking=hooking,
+        changes=changes,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
         trace=Trace(log) if settings.trace else None,
@@ -177,7 +178,7 @@ def _registrar(
     core: Core,
     settings: Settings,
     given: Surroundings,
-    changes: BindingLog,
+    changes: BindingChanges,
     waits: waiting.Waiting,
     quotas: Quotas | None,
 ) -> Registrar:
@@ -197,7 +198,7 @@ def _registrar(
 
 
 def _edge(
-    core: Core, settings: Settings, given: Surroundings, changes: BindingLog, waits: waiting.Waiting
+    core: Core, settings: Settings, given: Surroundings, changes: BindingChanges, waits: waiting.Waiting
 ) -> tuple[EdgeLogic | None, Watch | None]:
     """The logic of an edge, and what keeps an eye on its core."""
     if settings.edge is None:

@@ -12,6 +12,7 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
+from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.counters import Counters
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
@@ -39,8 +40,8 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking", "logic",
-        "pings", "watch",
+        "_changes", "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking",
+        "logic", "pings", "registrar", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Element:
         registrar: Registrar,
         stateless: Stateless,
         hooking: Hooking,
+        changes: BindingChanges,
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
@@ -58,8 +60,10 @@ class Element:
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
         self.core = core
+        self.registrar = registrar
         self.hooking = hooking
         self.pings = pings
+        self._changes = changes
         self.counters = Counters()
         self._stateless = stateless
         self._limits = limits
@@ -93,6 +97,7 @@ class Element:
         hooks.edge = None if self.logic is None else self.logic.edge
         self.hooking.hooks = hooks
         self._serving.look_at_hooks()
+        self._changes.hooks = self.hooking.binding_changed if self.hooking.hears_of_bindings else None
 
     def listens(self, listener: Listener) -> None:
         """A listener is open: its address is ours."""
