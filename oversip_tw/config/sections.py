@@ -84,6 +84,13 @@ class Registrar:
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
     )
+    reg_event: bool = field(
+        default=True,
+        metadata=about(
+            "Tell users, and trusted peers, what becomes of registrations when they subscribe to it (event package "
+            "`reg`, RFC 3680). `false`: such requests go to the user's phones."
+        ),
+    )
     service_route: tuple[SipUri, ...] = field(
         default=(),
         metadata=about(

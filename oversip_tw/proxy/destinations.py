@@ -98,8 +98,10 @@ class Destinations:
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
-        if not arrival.client or not wants_record_route(arrival.request):
-            return b""
+        return self.binding_key(arrival) if arrival.client and wants_record_route(arrival.request) else b""
+
+    def binding_key(self, arrival: Arrival) -> bytes:
+        """The key of the binding that a client has on the flow that its request came by; b"" if none."""
         user = arrival.user
         if self._core.settings.edge:
             user = arrival.request.from_.uri.aor

@@ -8,11 +8,10 @@ from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.way import Way
-from oversip_tw.proxy.whereabouts import phone_named, phones_at
+from oversip_tw.proxy.whereabouts import phone_named, phones_at, shown
 from oversip_tw.registrar.temporary import is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
-from oversip_tw.sip.uri import Uri
 
 
 class Dialogs:
@@ -37,16 +36,7 @@ class Dialogs:
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
             return self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
-        return Way(self._shown(uri), flow_id=last.flow_id, key=last.binding_key)
-
-    def _shown(self, uri: Uri) -> Uri:
-        """``uri`` as its phone knows it: in the place of a temporary GRUU, which names nobody, the Contact that it
-        stands for (RFC 5627 §5.5)."""
-        if not (uri.params and is_temporary(uri) and self._core.ours.owns(uri)):
-            return uri
-        phone = phone_named(self._core, uri)
-        binding = None if phone is None else self._core.location.by_gruu(phone.aor, phone.instance)
-        return uri if binding is None else binding.target
+        return Way(shown(self._core, uri), flow_id=last.flow_id, key=last.binding_key)
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""

@@ -19,6 +19,7 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.outbound.token import Tokens
+from oversip_tw.presence import settings as presence
 from oversip_tw.promise import spawn
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
@@ -35,6 +36,7 @@ from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.element import Element
+from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -101,6 +103,8 @@ class Settings:
     floods: floods.Settings = field(default_factory=floods.Settings)
     #: the core behind this edge; None: the users are our own
     edge: EdgeSettings | None = None
+    #: subscriptions to registrations; None: they pass to the phones
+    events: presence.Settings | None = field(default_factory=presence.Settings)
     #: log every message, credentials blacked out
     trace: bool = False
 
@@ -149,9 +153,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     digest = _authenticator(given, settings, ours, bindings)
     element = Element(
         core=core,
-        admission=Admission(
-            settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, by_domain.realms
-        ),
+        admission=_admission(settings, ours, digest, bindings),
         registrar=_registrar(core, settings, given, changes, waits, quotas),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         hooking=hooking,
@@ -161,9 +163,24 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         trace=Trace(log) if settings.trace else None,
         logic=logic,
         watch=watch,
+        events=_events(core, settings, changes),
     )
     element.use_hooks(given.hooks)
     return element
+
+
+def _admission(
+    settings: Settings, ours: Ours, digest: authenticator.Authenticator, bindings: location.Location
+) -> Admission:
+    realms = settings.by_domain.realms
+    return Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, realms)
+
+
+def _events(core: Core, settings: Settings, changes: BindingChanges) -> RegistrationEvents | None:
+    """An edge has nothing to tell: the registrations are its core's."""
+    if settings.edge is not None or settings.events is None:
+        return None
+    return RegistrationEvents(core, changes, settings.events)
 
 
 def _ours(settings: Settings, given: Surroundings) -> Ours:

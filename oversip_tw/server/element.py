@@ -14,6 +14,7 @@ from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.counters import Counters
+from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
 from oversip_tw.server.serving import Serving
@@ -57,8 +58,10 @@ class Element:
         trace: Trace | None = None,
         logic: EdgeLogic | None = None,
         watch: Watch | None = None,
+        events: RegistrationEvents | None = None,
     ) -> None:
-        """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
+        """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge. ``events``: what
+        answers those who watch registrations; None: nobody does."""
         self.core = core
         self.registrar = registrar
         self.hooking = hooking
@@ -71,7 +74,7 @@ class Element:
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
-        self._serving = Serving(core, registrar, hooking, logic)
+        self._serving = Serving(core, registrar, hooking, logic, events)
         edge = None if logic is None else logic.edge
         self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails

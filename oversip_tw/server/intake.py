@@ -135,7 +135,7 @@ class Intake:
                 self._stateless.ok(request, flow, arrival.size, _ABOUT_US)
             return
         if arrival.in_dialog:
-            if not arrival.trusted:
+            if not arrival.trusted and not self._serving.ends_here(request):
                 raise SIPError(403, _WITHOUT_ROUTE)
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])

@@ -18,6 +18,7 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.presence import settings as presence
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
@@ -192,6 +193,7 @@ def _element_settings(
         authentication=settings.challenges(config),
         nonces=settings.nonces(config),
         floods=settings.flood_limits(config),
+        events=presence.Settings() if config.registrar.reg_event else None,
         trace=config.log.messages,
         edge=settings.edge(config),
     )

@@ -12,6 +12,7 @@ from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.hooks import Hooks
 from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.presence import settings as presence
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
@@ -24,6 +25,7 @@ from oversip_tw.testing import Clock, FakeConnector, FakeLookups, MemoryFlow, Me
 
 DOMAIN = "example.com"
 PASSWORDS = {"alice": "wonderland", "bob": "builder", "carol": "carols"}
+EVENTS = presence.Settings()
 #: where trusted peers live
 CORE = "127.0.0.2"
 
@@ -84,6 +86,7 @@ class World:
         registrar_settings: registrar.Settings | None = None,
         domains: tuple[str, ...] = (DOMAIN,),
         by_domain: registrar.Domains | None = None,
+        events: presence.Settings | None = EVENTS,
         **proxy_settings: object,
     ) -> None:
         self.clock = Clock()
@@ -129,6 +132,7 @@ class World:
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
                 registrar=registrar_settings or registrar.Settings(domains=frozenset(domains)),
                 by_domain=by_domain or registrar.Domains(),
+                events=events,
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
