@@ -14,6 +14,7 @@ from oversip_tw.proxy.whereabouts import phone_named, phones_at
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import comparable, same_instance
 from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.registrar.preferences import Preferences, preferences_of
 from oversip_tw.registrar.temporary import is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
@@ -23,11 +24,13 @@ Groups = list[list[Way]]
 
 
 class Known:
-    """What had to be asked for one request, by AoR."""
+    """What is known of where one request goes; what had to be asked, by AoR."""
 
-    __slots__ = ("bindings", "users")
+    __slots__ = ("bindings", "preferences", "users")
 
     def __init__(self) -> None:
+        #: those of the caller
+        self.preferences: Preferences | None = None
         self.bindings: dict[str, Sequence[Binding]] = {}
         #: whether there is such a user
         self.users: dict[str, bool] = {}
@@ -93,8 +96,11 @@ class Destinations:
             return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]
         if not request.uri.is_sip:
             raise SIPError(416)
+        preferences = known.preferences = preferences_of(request)
         ways = self._expand(request.uri, request, set(), known)
-        return _groups(ways) if ways else None
+        if not ways:
+            return None
+        return _groups(ways) if preferences is None else _disposed(_groups(ways), preferences)
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
@@ -136,13 +142,19 @@ class Destinations:
             if not hops:
                 raise
             return [Way(uri, refused=error.status)]  # one binding that leads nowhere must not stop the others
+        preferences = known.preferences
         ways: list[Way] = []
         for binding in bindings:
+            score = 1.0 if preferences is None else preferences.score(binding.params)
+            if score is None:
+                continue
             target = binding.target
             if core.ours.owns(target):
                 ways.extend(self._expand(target, request, seen, known, hops + 1, min(q, binding.q)))
             else:
-                ways.append(_way(binding, hash_, hops, min(q, binding.q)))
+                way = _way(binding, hash_, hops, min(q, binding.q))
+                way.preference = score
+                ways.append(way)
         if not ways:
             if not core.ours.owns(uri):
                 ways.append(self._abroad(uri, hash_))
@@ -241,15 +253,27 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
 
 
 def _groups(ways: Sequence[Way]) -> Groups:
-    """Ways by falling q (§16.6); those of one instance are one way with others behind it (RFC 5626 §5.3)."""
+    """Ways by falling q (§16.6), and then by what the caller prefers; those of one instance are one way with others
+    behind it (RFC 5626 §5.3)."""
     if len(ways) == 1:
         return [list(ways)]
-    by_q: dict[float, list[Way]] = {}
+    by_q: dict[tuple[float, float], list[Way]] = {}
     instances: dict[str, Way] = {}
     for way in ways:
         first = instances.setdefault(way.instance, way) if way.instance else way
         if first is way:
-            by_q.setdefault(way.q, []).append(way)
+            by_q.setdefault((way.q, way.preference), []).append(way)
         else:
             first.others.append(way)
-    return [by_q[q] for q in sorted(by_q, reverse=True)]
+    return [by_q[rank] for rank in sorted(by_q, reverse=True)]
+
+
+def _disposed(groups: Groups, preferences: Preferences) -> Groups:
+    """``groups`` as the caller wants them tried (RFC 3841 §9.1)."""
+    if preferences.one_alone:
+        return [groups[0][:1]]
+    if preferences.sequential:
+        return [[way] for group in groups for way in group]
+    if preferences.parallel:
+        return [[way for group in groups for way in group]]
+    return groups

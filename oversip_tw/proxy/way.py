@@ -30,6 +30,7 @@ class Way:
         "next_hops",
         "others",
         "path",
+        "preference",
         "profile",
         "q",
         "refused",
@@ -72,6 +73,8 @@ class Way:
         self.targets = targets
         #: preference of the binding, 0.0 to 1.0; higher ones are tried first
         self.q = q
+        #: how well it fits what the caller prefers, 0.0 to 1.0 (RFC 3841); counts among ways of the same ``q``
+        self.preference = 1.0
         #: other flows of the same instance, for when this one fails (RFC 5626 §5.3)
         self.others: list[Way] = []
         #: the name of the instance, so that one gets no two branches
