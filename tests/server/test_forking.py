@@ -258,7 +258,7 @@ class BestAnswerTests(Forking):
         """415 says more than 486."""
         self.assertEqual([415], self.ends(486, 415))
 
-    def test_r11_503(self) -> None:
+    def test_R11_503(self) -> None:
         """503 becomes 500."""
         self.assertEqual([500], self.ends(503, 503))
 
@@ -270,7 +270,7 @@ class BestAnswerTests(Forking):
         """A MESSAGE goes to all; the first 200 is the answer, and no CANCEL is sent."""
         self.assertEqual([200], self.ends(480, 200, method="MESSAGE"))
 
-    def test_r4_identity_in_a_refusal(self) -> None:
+    def test_R4_identity_in_a_refusal(self) -> None:
         """R4: a phone asserts no identity, not in a refusal either."""
         phone = self.bob()
         self.alice.invite(phone.aor)
