@@ -31,9 +31,10 @@ class Known:
     def __init__(self) -> None:
         #: those of the caller
         self.preferences: Preferences | None = None
-        self.bindings: dict[str, Sequence[Binding]] = {}
+        #: None, as the next one: nobody had to be asked yet
+        self.bindings: dict[str, Sequence[Binding]] | None = None
         #: whether there is such a user
-        self.users: dict[str, bool] = {}
+        self.users: dict[str, bool] | None = None
 
 
 class _UnknownUser(Exception):
@@ -68,9 +69,11 @@ class Destinations:
             try:
                 groups = self._find(arrival, known)
             except _Unknown as unknown:
+                known.bindings = known.bindings or {}
                 known.bindings[unknown.aor] = await self._core.location.lookup(unknown.aor)
                 continue
             except _UnknownUser as stranger:
+                known.users = known.users or {}
                 known.users[stranger.aor] = await self._core.knows(stranger.aor)
                 continue
             if groups is None:
@@ -145,15 +148,19 @@ class Destinations:
         preferences = known.preferences
         ways: list[Way] = []
         for binding in bindings:
-            score = 1.0 if preferences is None else preferences.score(binding.params)
-            if score is None:
-                continue
+            preference = 1.0
+            if preferences is not None:
+                score = preferences.score(binding.params)
+                if score is None:
+                    continue
+                preference = score
             target = binding.target
             if core.ours.owns(target):
                 ways.extend(self._expand(target, request, seen, known, hops + 1, min(q, binding.q)))
             else:
                 way = _way(binding, hash_, hops, min(q, binding.q))
-                way.preference = score
+                if preferences is not None:
+                    way.preference = preference
                 ways.append(way)
         if not ways:
             if not core.ours.owns(uri):
@@ -172,7 +179,7 @@ class Destinations:
         return self._expand(instead, request, seen, known, hops + 1, q)
 
     def _exists(self, aor: str, known: Known) -> bool:
-        found = known.users.get(aor)
+        found = None if known.users is None else known.users.get(aor)
         if found is None:
             raise _UnknownUser(aor)
         return found
@@ -197,7 +204,7 @@ class Destinations:
         location = self._core.location
         if isinstance(location, MemoryLocation):
             return [binding for binding in location.bindings_now(aor) if not binding.lost]
-        found = known.bindings.get(aor)
+        found = None if known.bindings is None else known.bindings.get(aor)
         if found is None:
             raise _Unknown(aor)
         return found
@@ -245,7 +252,7 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
         key=binding.key,
         path=binding.path,
         q=q,
-        instance=comparable(binding.instance) if binding.instance else "",
+        instance=binding.instance or "",
         loop_hash=hash_,
         named_by_us=True,
         hops=hops,
@@ -260,7 +267,7 @@ def _groups(ways: Sequence[Way]) -> Groups:
     by_q: dict[tuple[float, float], list[Way]] = {}
     instances: dict[str, Way] = {}
     for way in ways:
-        first = instances.setdefault(way.instance, way) if way.instance else way
+        first = instances.setdefault(comparable(way.instance), way) if way.instance else way
         if first is way:
             by_q.setdefault((way.q, way.preference), []).append(way)
         else:

@@ -33,6 +33,8 @@ class Ours:
         #: what credentials for us say, lower-case
         self.realms = self.domains.union([realm.lower() for realm in realms])
         self._users = users
+        #: some users have further names: `user` need not be asked where there are none and the domain is ours
+        self.has_aliases = users is not None
         self._default = names[0] if names else ""
         self._names = self.domains | {alias.lower() for alias in aliases}
         #: what our own Via headers name

@@ -94,6 +94,7 @@ class Registrar:
         self._on_change = on_change
         self._came_back = came_back
         self._turns = Turns()
+        self._service_route = [("Service-Route", hop) for hop in settings.service_route]
 
     async def register(
         self, request: Request, aor: str, flow: Flow | None = None, path: Sequence[str] = ()
@@ -202,8 +203,8 @@ class Registrar:
         headers = answer_headers(bindings, base, now, self._temporary)
         if asked.path:
             headers += [("Path", hop) for hop in asked.path]
-        if self._settings.service_route:
-            headers += [("Service-Route", hop) for hop in self._settings.service_route]
+        if self._service_route:
+            headers += self._service_route
         if _has_reg_id(asked.wishes):
             headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)

@@ -19,7 +19,8 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import named_instance, same_instance
 from oversip_tw.sip.uri import Uri
 
-_PREFIX: Final = "ovg"
+#: begins the user part of each
+PREFIX: Final = "ovg"
 #: of base64: no octet of what is sealed is spare
 _CHARACTERS: Final = 40
 _SEAL_OCTETS: Final = 12
@@ -64,7 +65,7 @@ class TemporaryGruus:
         """The newest one of ``binding``, an instance's, as text of a URI; ``base``: its AoR (`without_instance`)."""
         plain = binding.key + _epoch(binding.call_id) + binding.cseq.to_bytes(_CSEQ_OCTETS, "big")
         text = binascii.b2a_base64(self._seals[0].close(plain), newline=False).translate(_TO_URL).decode("ascii")
-        return f"{base.partition(':')[0]}:{_PREFIX}{text}@{base.rpartition('@')[2]};gr"
+        return f"{base.partition(':')[0]}:{PREFIX}{text}@{base.rpartition('@')[2]};gr"
 
     def named(self, uri: Uri, by_key: ByKey) -> Named | None:
         """The phone that ``uri`` names; None: it is no temporary GRUU of ours, or it has died."""
@@ -98,10 +99,10 @@ def _epoch(call_id: str) -> bytes:
 
 
 def _octets(user: str) -> bytes | None:
-    if len(user) != len(_PREFIX) + _CHARACTERS or not user.startswith(_PREFIX) or not user.isascii():
+    if len(user) != len(PREFIX) + _CHARACTERS or not user.startswith(PREFIX) or not user.isascii():
         return None
     try:
-        octets = binascii.a2b_base64(user[len(_PREFIX) :].encode("ascii").translate(_FROM_URL))
+        octets = binascii.a2b_base64(user[len(PREFIX) :].encode("ascii").translate(_FROM_URL))
     except binascii.Error:
         return None
     return octets if len(octets) == _SEAL_OCTETS + _PLAIN_OCTETS else None

@@ -84,11 +84,11 @@ class Admission:
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
             raise SIPError(403, "Foreign Domain")
-        aor = self._ours.user(user)
+        aor = self._ours.user(user) if self._ours.has_aliases else user.aor
         if arrival.unchallenged:
             arrival.user = aor
             return None
-        return self._prove(arrival, _domain(aor, user), aor, False)
+        return self._prove(arrival, self._domain(aor, user), aor, False)
 
     def _admit_caller(self, arrival: Arrival) -> Awaitable[None] | None:
         request = arrival.request
@@ -104,8 +104,12 @@ class Admission:
         if anonymous:
             domain = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]
             return self._prove(arrival, domain, "", True)
-        aor = self._ours.user(caller)
-        return self._prove(arrival, _domain(aor, caller), aor, True)
+        aor = self._ours.user(caller) if self._ours.has_aliases else caller.aor
+        return self._prove(arrival, self._domain(aor, caller), aor, True)
+
+    def _domain(self, aor: str, uri: Uri) -> str:
+        """That of the user ``aor``, whom ``uri`` means: another one's, where ``uri`` is an alias."""
+        return Uri.parse(aor).host if self._ours.has_aliases else uri.host
 
     def _is_anonymous(self, caller: Uri) -> bool:
         if caller.host == ANONYMOUS_HOST:
@@ -145,11 +149,6 @@ def _identify(arrival: Arrival, proven: str, aor: str) -> None:
     arrival.user = proven
     if aor and proven != aor:
         raise SIPError(403)
-
-
-def _domain(aor: str, uri: Uri) -> str:
-    """That of the user ``aor``, whom ``uri`` means: another one's, where ``uri`` is an alias."""
-    return uri.host if aor == uri.aor else Uri.parse(aor).host
 
 
 def _aor_of(name: str, domain: str) -> str:
