@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from oversip_tw.outbound.token import BadToken, Token, Tokens, is_token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.settings import Settings
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.memo import Memo
@@ -118,13 +118,13 @@ class OwnRoutes:
         arrival.tokens.append(token)
 
 
-def refuse_foreign_route(arrival: Arrival, service_route: Sequence[Uri] = ()) -> None:
+def refuse_foreign_route(arrival: Arrival, settings: Settings) -> None:
     """Raise 403 where a client names the way itself (R1): out of dialog only trusted sources may, and users what is
-    left of ``service_route`` when those of it that are ours were taken off (RFC 3608)."""
+    left of the Service-Route when those of it that are ours were taken off (RFC 3608)."""
     if arrival.trusted or not arrival.request.has("Route"):
         return
     routes = arrival.request.routes
-    known = service_route[-len(routes) :]
+    known = settings.service_route[-len(routes) :]
     if len(known) != len(routes) or not all(
         route.uri.equivalent(uri) for route, uri in zip(routes, known, strict=True)
     ):

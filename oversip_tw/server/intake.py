@@ -140,7 +140,7 @@ class Intake:
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
         if self._edge is None or not self._edge.allows_route(arrival):
-            refuse_foreign_route(arrival, self._core.settings.service_route)
+            refuse_foreign_route(arrival, self._core.settings)
         check_loop(request, self._core.ours.sent_bys)
         work = Work(self._core, arrival)
         waits_for = self._admission.admit(arrival)
