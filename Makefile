@@ -33,9 +33,10 @@ lint: $(VENV)/.lint
 types: $(VENV)/.lint
 	$(BIN)/python -m mypy
 
-# docs/reference/configuration.md and etc/oversip.toml, made from the code
+# docs/reference: configuration.md, api.md, openapi.json; and etc/oversip.toml, made from the code
 reference: $(VENV)/.installed
 	$(BIN)/python -m oversip_tw.config.reference
+	$(BIN)/python -m oversip_tw.service.api.reference
 
 # the compiled build in place (docs/explanation/two-builds.md); what is edited afterwards wants it again
 native: $(VENV)/.native

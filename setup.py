@@ -19,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 #: what every message goes through, compiled by mypyc: the Python in there is all there is to it
 COMPILED = (
     "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "presence", "proxy", "edge", "server",
+    "service/polling",
     "transport/datagrams", "transport/flow", "transport/listener", "transport/websocket/frames",
 )  # fmt: skip
 AS_THEY_ARE = (
@@ -50,6 +51,7 @@ def c_extensions() -> list[Extension]:
     scan = [f"oversip_tw/sip/{name}" for name in ("_scan.c", "_plain.c", "_params.c", "_scan.h")]
     return [
         Extension("oversip_tw.transport._datagrams", ["oversip_tw/transport/_datagrams.c"]),
+        Extension("oversip_tw.transport.websocket._frames", ["oversip_tw/transport/websocket/_frames.c"]),
         Extension("oversip_tw.sip._scan", scan[:-1], depends=scan[-1:], extra_compile_args=["-fvisibility=hidden"]),
     ]
 

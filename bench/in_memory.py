@@ -101,7 +101,8 @@ class Bench:
                 keys=(b"k" * 32,),
                 trust=Trust((TrustedSource((CORE[0],), Role.CORE) if edge else TrustedSource(TRUSTED, Role.TRUNK),)),
                 proxy=proxy.Settings(domains=domains, edge=edge),
-                registrar=registrar.Settings(domains=frozenset({DOMAIN})),
+                # as it is five minutes after a start
+                registrar=registrar.Settings(domains=frozenset({DOMAIN}), spread_for=0.0),
                 transactions=transactions,
                 edge=EdgeSettings(core, probe=0) if edge else None,
             ),

@@ -71,6 +71,36 @@ class TlsPeer:
     error: str = ""
     #: the SIP domains that the certificate is for (RFC 5922 §7.1), in lower case; worth something if ``verified``
     identities: tuple[str, ...] = ()
+    #: the addresses-of-record that it is for (``sip:`` URIs with a user in its subjectAltName); the same holds
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who somebody is, by something that another has signed."""
+
+    #: an address-of-record
+    user: str
+    #: seconds since 1970
+    until: float
+
+
+class NotProven(Exception):
+    """Somebody's token says nothing; the text says why in words for everybody, without a word of the token."""
+
+
+class Bearers(Protocol):
+    """Who can read tokens (RFC 8898)."""
+
+    async def verify(self, token: str, secure: bool) -> Proof:
+        """Whom ``token`` is for. ``secure``: nobody on the way could read it. Raises NotProven, or SIPError."""
+
+
+class Handshakes(Protocol):
+    """Who can read what stands in the HTTP request that opens a WebSocket."""
+
+    async def prove(self, handshake: HandshakeRequest, flow: Flow) -> Proof | None:
+        """Whom it proves; None: nobody. Raises NotProven, or SIPError."""
 
 
 class Listener(Protocol):

@@ -422,7 +422,8 @@ class Documents(unittest.SynchronousTestCase):
         told = [line.partition(": cannot read")[0] for line in mistakes(uncommented)]
         listen = [f"x: listen[1].{key}" for key in ("certificate[1]", "key[1]", "authorities")]
         profile = [f"x: profile[1].{key}" for key in ("authorities", "certificate", "key")]
-        self.assertEqual(told, listen + profile)
+        proofs = ["jwt.keys[1]", "jwt.jwks_authorities", "cookie.secrets", "ephemeral.secrets", "turn.secrets"]
+        self.assertEqual(told, [*listen, *(f"x: {each}" for each in proofs), *profile, "x: admin.token_file"])
         everything = tomllib.loads(uncommented)
         for name, _, section in reference.sections():
             table = everything[name] if name else everything

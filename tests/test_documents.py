@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: public for the proxy core alone: what a watcher is told, and what user code has no use for
 WIRING = {
     "targeted", "provisional", "success", "ended", "rang_too_long", "cancelled", "watches", "skipped", "unchallenged",
-    "ours", "size", "transaction", "breadth", "original", "handled", "arrival", "claimed",
+    "ours", "size", "transaction", "breadth", "original", "handled", "arrival", "claimed", "caller_key",
 }  # fmt: skip
 
 

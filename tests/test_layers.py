@@ -23,7 +23,7 @@ FLOORS = (
     ("hooks",),
     ("logic",),
     ("server",),
-    ("transport", "store", "web"),
+    ("transport", "store", "web", "tokens"),
     ("config", "migration", "native", "testing"),
     ("service",),
     ("cli",),

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oversip_tw.auth.challenge import Challenge
-from oversip_tw.auth.digest import ALGORITHMS, hashed, response
+from oversip_tw.auth.digest import ALGORITHMS, ha1, hashed, response, response_over
+from oversip_tw.auth.ephemeral import Ephemeral, user_in
 from oversip_tw.auth.floods import Logins
 from oversip_tw.auth.nonce import Nonces
-from oversip_tw.auth.users import Ha1Now, Users
+from oversip_tw.auth.users import Ha1Now, NameOf, Users
 from oversip_tw.sip.credentials import Credentials
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request
@@ -20,6 +21,9 @@ from oversip_tw.sip.uri import Uri
 
 #: credentials of our realm looked at in one request: nobody needs more than one per algorithm, and each costs a look-up
 MAX_CREDENTIALS = 4
+
+#: what ``qop`` may be
+QOP = ("auth", "auth-int")
 
 _NC = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _REQUIRED = frozenset({"username", "nonce", "uri", "response", "cnonce", "nc"})
@@ -37,6 +41,12 @@ class Settings:
 
     #: in the order of the challenges; clients that know MD5 alone read only the first (browsers) or refuse any other
     algorithms: tuple[str, ...] = ("MD5",)
+    #: of `QOP`, as they stand in the challenge; browsers take auth-int where it is there
+    qop: tuple[str, ...] = ("auth",)
+    #: a user's name may come hashed (RFC 7616 §3.4.4)
+    userhash: bool = False
+    #: where tokens are got, an https: URI that stands in the challenge (RFC 8898 §4); "": it does not say
+    authz_server: str = ""
 
 
 class _Verdict(Enum):
@@ -57,18 +67,27 @@ class Authenticator:
         throttled: Throttled = lambda address, user, realm: None,
         ours: Callable[[Uri], bool] = lambda uri: False,
         phone_of: Callable[[Uri, str], bool] = lambda uri, aor: False,
+        ephemeral: Ephemeral | None = None,
     ) -> None:
         """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads. ``ours``: whether
-        a URI names this server or one of its domains. ``phone_of``: whether a URI is the Contact of that user."""
+        a URI names this server or one of its domains. ``phone_of``: whether a URI is the Contact of that user.
+        ``ephemeral`` reads names that bear their end; None: there are none."""
         if not settings.algorithms or not ALGORITHMS.keys() >= set(settings.algorithms):
             raise ValueError(f"digest algorithms: one or more of {', '.join(ALGORITHMS)}")
+        if not settings.qop or not set(QOP) >= set(settings.qop):
+            raise ValueError(f"qop: one or more of {', '.join(QOP)}")
         self.settings = settings
+        self._qop = ",".join(settings.qop)
         #: how many digests were computed, for known and unknown users alike (A5)
         self.digests = 0
         #: how many credentials were wrong
         self.failures = 0
         self._users = users
         self._ha1_now: Ha1Now | None = getattr(users, "ha1_now", None)
+        self._name_of: NameOf | None = getattr(users, "name_of", None) if settings.userhash else None
+        self._ephemeral = ephemeral
+        #: every name is just a name
+        self._plain = self._name_of is None and ephemeral is None
         self._nonces = nonces
         self._logins = logins
         self._throttled = throttled
@@ -79,6 +98,10 @@ class Authenticator:
     def throttling(self) -> bool:
         """Somebody is throttled: `check` wants to know who is ``established``."""
         return self._logins is not None and self._logins.throttling
+
+    def rotate(self, secret: bytes) -> None:
+        """Make nonces under another key from now on (`Nonces.rotate`); nobody is asked for a password for that."""
+        self._nonces.rotate(secret)
 
     @property
     def at_once(self) -> bool:
@@ -107,15 +130,15 @@ class Authenticator:
         offered = self.settings.algorithms if algorithms is None else algorithms
         stale, throttling = False, self.throttling
         for params in self._eligible(request, realm, proxy, offered):
-            user = params["username"]
+            user = params["username"] if self._plain else self._user(params, realm)
             if throttling:
                 self._refuse_throttled(address, user, established)
-            ha1 = await self._users.ha1(user, realm, _algorithm(params))
-            verdict = self._judge(params, ha1, request.method, realm, address)
+            known = None if self._ends(params) else await self._users.ha1(user, realm, _algorithm(params))
+            verdict = self._judge(params, known, request.method, request.body, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
             stale = stale or verdict is _Verdict.STALE
-        raise Challenge(realm, self._nonces, offered, proxy, stale)
+        raise self.challenge(realm, proxy, stale, offered)
 
     def check_now(
         self,
@@ -132,44 +155,119 @@ class Authenticator:
         offered = self.settings.algorithms if algorithms is None else algorithms
         stale, throttling = False, self.throttling
         for params in self._eligible(request, realm, proxy, offered):
-            user = params["username"]
+            user = params["username"] if self._plain else self._user(params, realm)
             if throttling:
                 self._refuse_throttled(address, user, established)
-            verdict = self._judge(params, ha1_now(user, realm, _algorithm(params)), request.method, realm, address)
+            known = None if self._ends(params) else ha1_now(user, realm, _algorithm(params))
+            verdict = self._judge(params, known, request.method, request.body, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
             stale = stale or verdict is _Verdict.STALE
-        raise Challenge(realm, self._nonces, offered, proxy, stale)
+        raise self.challenge(realm, proxy, stale, offered)
+
+    async def check_http(
+        self, credentials: str, method: str, target: str, realm: str, address: str | None, algorithms: Sequence[str]
+    ) -> str:
+        """The same for a request for a page (RFC 7616): ``credentials`` is its Authorization, "" where it has none."""
+        stale = False
+        params = _digest_params(credentials, realm, self.settings.qop)
+        if params is not None and params["uri"] == target and _algorithm(params) in algorithms and self._reads(params):
+            user = self._user(params, realm)
+            self._refuse_throttled(address, user, ())
+            known = None if self._ends(params) else await self._users.ha1(user, realm, _algorithm(params))
+            verdict = self._judge(params, known, method, b"", realm, address, user)
+            if verdict is _Verdict.RIGHT:
+                return user
+            stale = verdict is _Verdict.STALE
+        raise self.challenge(realm, False, stale, algorithms)
+
+    def challenge(
+        self, realm: str, proxy: bool, stale: bool, algorithms: Sequence[str] | None = None, error: str = ""
+    ) -> Challenge:
+        """What asks for credentials. ``algorithms``: as of `check`. ``error``: what is wrong with the token that was
+        shown (RFC 6750 §3.1)."""
+        offered = self.settings.algorithms if algorithms is None else algorithms
+        bearer = [("authz_server", self.settings.authz_server)] if self.settings.authz_server else []
+        if error:
+            bearer.append(("error", error))
+        return Challenge(realm, self._nonces, offered, proxy, stale, self._qop, self._name_of is not None, bearer)
+
+    def _ends(self, params: dict[str, str]) -> bool:
+        """Whether the name in these (eligible) credentials bears their end."""
+        return not self._plain and ":" in params["username"]
+
+    def _user(self, params: dict[str, str], realm: str) -> str:
+        """Whose credentials these claim to be."""
+        user = params["username"]
+        if self._ends(params):
+            return user_in(user, realm)
+        if self._name_of is None or params.get("userhash", "").lower() != "true":
+            return user
+        # a hash that is nobody's stands for itself: for him there is as much to do (A5)
+        return self._name_of(user.lower(), realm, _algorithm(params)) or user
 
     def _judge(
-        self, params: dict[str, str], ha1: str | None, method: str, realm: str, address: str | None
+        self,
+        params: dict[str, str],
+        ha1: str | None,
+        method: str,
+        body: bytes,
+        realm: str,
+        address: str | None,
+        user: str,
     ) -> _Verdict:
-        """Of credentials for a user with that ``ha1``; a failure is counted."""
-        algorithm = _algorithm(params)
-        self.digests += 1
-        expected = response(
-            algorithm,
-            _DUMMY_HA1[algorithm] if ha1 is None else ha1,
-            params["nonce"],
-            params["nc"],
-            params["cnonce"],
-            method,
-            params["uri"],
-        )
-        given = params["response"].lower().encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(expected.encode("ascii"), given) or ha1 is None:
-            self._count_failure(address, params["username"], realm)
+        """Of credentials for ``user`` with that ``ha1``; a failure is counted."""
+        if self._ends(params):
+            return self._judge_ephemeral(params, method, body, realm, address, user)
+        right = self._is_right(params, _DUMMY_HA1[_algorithm(params)] if ha1 is None else ha1, method, body)
+        if not right or ha1 is None:
+            self._count_failure(address, user, realm)
             return _Verdict.WRONG
         # The digest comes first: only who knows the password learns that a nonce is stale, or makes us remember one.
         fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
         return _Verdict.RIGHT if fresh else _Verdict.STALE
 
+    def _judge_ephemeral(
+        self, params: dict[str, str], method: str, body: bytes, realm: str, address: str | None, user: str
+    ) -> _Verdict:
+        """The same where the name says until when the password is one. Raises SIPError (403) when that is past."""
+        ephemeral, name = self._ephemeral, params["username"]
+        assert ephemeral is not None  # or these credentials would not be eligible
+        algorithm = _algorithm(params)
+        for password in ephemeral.passwords(name):
+            if self._is_right(params, ha1(algorithm, name, realm, password), method, body) and user:
+                if ephemeral.over(name):
+                    raise SIPError(403, "Credentials Expired")
+                fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
+                return _Verdict.RIGHT if fresh else _Verdict.STALE
+        self._count_failure(address, user, realm)
+        return _Verdict.WRONG
+
+    def _is_right(self, params: dict[str, str], ha1: str, method: str, body: bytes) -> bool:
+        """Whether that password was known to whoever computed the response."""
+        algorithm = _algorithm(params)
+        self.digests += 1
+        nonce, nc, cnonce, uri = params["nonce"], params["nc"], params["cnonce"], params["uri"]
+        if params["qop"].lower() == "auth":
+            expected = response(algorithm, ha1, nonce, nc, cnonce, method, uri)
+        else:
+            expected = response_over(body, algorithm, ha1, nonce, nc, cnonce, method, uri)
+        given = params["response"].lower().encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(expected.encode("ascii"), given)
+
+    def _reads(self, params: dict[str, str]) -> bool:
+        """Whether the name in these credentials is one of a kind that counts here. Beside those that bear their end
+        none has a colon: it would move the border to the realm in the hash, and begin a password in a SIP URI."""
+        return self._ephemeral is not None or ":" not in params["username"]
+
     def _eligible(self, request: Request, realm: str, proxy: bool, offered: Sequence[str]) -> list[dict[str, str]]:
         """The credentials that answer a challenge of ours; any others are as if they were not there."""
         found: list[dict[str, str]] = []
         for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
-            params = _digest_params(text, realm)
-            if params is not None and _algorithm(params) in offered and self._names(params["uri"], request.uri):
+            params = _digest_params(text, realm, self.settings.qop)
+            if params is None or not self._reads(params):
+                continue
+            if _algorithm(params) in offered and self._names(params["uri"], request.uri):
                 found.append(params)
                 if len(found) == MAX_CREDENTIALS:
                     break
@@ -204,8 +302,8 @@ class Authenticator:
             self._throttled(address, user, realm)
 
 
-def _digest_params(text: str, realm: str) -> dict[str, str] | None:
-    """The parameters of digest credentials for ``realm``, if they are complete and of the one form that we offer."""
+def _digest_params(text: str, realm: str, qop: Collection[str]) -> dict[str, str] | None:
+    """The parameters of digest credentials for ``realm``, if they are complete and of a form that we offer."""
     try:
         credentials = Credentials.parse(text)
     except ParseError:
@@ -213,10 +311,9 @@ def _digest_params(text: str, realm: str) -> dict[str, str] | None:
     params = credentials.params
     if not credentials.is_digest or params.get("realm") != realm:
         return None
-    if not params.keys() >= _REQUIRED or params.get("qop", "").lower() != "auth":
+    if not params.keys() >= _REQUIRED or params.get("qop", "").lower() not in qop:
         return None
-    # A colon in the name would move the border to the realm in the hash, and begin a password in a SIP URI.
-    return params if ":" not in params["username"] and _NC.fullmatch(params["nc"]) is not None else None
+    return params if _NC.fullmatch(params["nc"]) is not None else None
 
 
 def _algorithm(params: dict[str, str]) -> str:

@@ -26,6 +26,17 @@ def strip_credentials(request: Request, realms: Collection[str]) -> None:
                 request.append(name, value)
 
 
+def bearer_token(request: Request) -> str:
+    """The token in ``request``, in whichever of the two headers; "" where there is none. Browser libraries write
+    Authorization whatever they ask for."""
+    for name in _HEADERS:
+        for value in request.get_all(name):
+            scheme, _, token = value.strip(" \t").partition(" ")
+            if scheme.lower() == "bearer":
+                return token.strip(" \t")
+    return ""
+
+
 def _ours(text: str, realms: Collection[str]) -> bool:
     lowered = text.lower()
     if lowered.startswith("bearer"):

@@ -1,4 +1,4 @@
-"""The arithmetic of digest authentication: RFC 7616 §3.4 with the algorithms of RFC 8760, qop=auth alone."""
+"""The arithmetic of digest authentication: RFC 7616 §3.4 with the algorithms of RFC 8760."""
 
 from __future__ import annotations
 
@@ -43,3 +43,17 @@ def response(algorithm: str, ha1: str, nonce: str, nc: str, cnonce: str, method:
     digest = ALGORITHMS[algorithm]
     ha2 = digest(f"{method}:{uri}".encode("utf-8", "surrogateescape")).hexdigest()
     return digest(f"{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def response_over(
+    body: bytes, algorithm: str, ha1: str, nonce: str, nc: str, cnonce: str, method: str, uri: str
+) -> str:
+    """The same with qop=auth-int (§3.4.3): ``body`` cannot be another one any more."""
+    digest = ALGORITHMS[algorithm]
+    ha2 = hashed(algorithm, f"{method}:{uri}:{digest(body).hexdigest()}")
+    return hashed(algorithm, f"{ha1}:{nonce}:{nc}:{cnonce}:auth-int:{ha2}")
+
+
+def userhash(algorithm: str, user: str, realm: str) -> str:
+    """What stands in the place of a user's name that nobody on the way shall read (§3.4.4)."""
+    return hashed(algorithm, f"{user}:{realm}")

@@ -23,6 +23,8 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _MICROSECONDS = 1_000_000
 #: replay windows are dropped together, those of nonces made in one such part of a life
 _GENERATIONS_PER_LIFE = 5
+#: keys of before that still verify
+_FORMER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Settings:
     life: float = 300.0
     #: counts behind the highest seen that may still arrive (UDP reorders); older ones count as seen
     window: int = 1024
+    #: a nonce serves for one request; whoever uses it again is given another, and asks nobody for a password
+    once: bool = False
     #: nonces in use at one time; beyond it the oldest become stale, which costs their users one round trip
     limit: int = 100_000
 
@@ -67,16 +71,19 @@ class _Window:
 class Nonces:
     """Makes nonces and tells whether one may still be used."""
 
-    __slots__ = ("_floor", "_generation", "_generations", "_last", "_life", "_mac", "_seconds", "_windows", "settings")
+    __slots__ = (
+        "_floor", "_former", "_generation", "_generations", "_last", "_life", "_mac", "_seconds", "_windows",
+        "settings",
+    )  # fmt: skip
 
     def __init__(self, secret: bytes, seconds: Callable[[], float], settings: Settings | None = None) -> None:
         """``secret``: 16 random octets or more, *new at every start*: what a former run has seen is forgotten, so its
         nonces have to be stale now. ``seconds``: any clock; a monotonic one suffers no steps (K8)."""
-        if len(secret) < 16:
-            raise ValueError("nonces need a secret of 16 octets or more")
         self.settings = settings or Settings()
         self._seconds = seconds
-        self._mac = blake2s(b"nonce", digest_size=_MAC_OCTETS, key=blake2s(secret).digest())
+        self._mac = _keyed(secret)
+        #: under keys of before, which verify and make no more; the newest first
+        self._former: list[blake2s] = []
         self._last = 0
         #: nonces made at this stamp or before are stale
         self._floor = 0
@@ -87,12 +94,17 @@ class Nonces:
         #: the nonces that have a window, by when they were made
         self._generations: dict[int, list[str]] = {}
 
+    def rotate(self, secret: bytes) -> None:
+        """Make nonces under ``secret`` from now on; those under the two keys before still serve."""
+        self._former = [self._mac, *self._former[: _FORMER - 1]]
+        self._mac = _keyed(secret)
+
     def make(self, realm: str) -> str:
         """A nonce for ``realm`` that nobody was given before."""
         # Two in one microsecond, or a clock set back: the stamp goes on counting, or two users would share a window.
         stamp = self._last = max(self._now(), self._last + 1)
         text = _spelt(stamp.to_bytes(_STAMP_OCTETS, "big"))
-        return text + self._sign(text, realm)
+        return text + _sign(self._mac, text, realm)
 
     def use(self, nonce: str, realm: str, count: int) -> bool:
         """Whether these credentials are fresh: a living nonce of ours for ``realm``, and ``count`` (nc) new with it.
@@ -105,7 +117,7 @@ class Nonces:
             if stamp is None or self._is_over(stamp):
                 return False
             window = self._keep(nonce, stamp, realm)
-        elif window.realm != realm or self._is_over(window.stamp):
+        elif window.realm != realm or self._is_over(window.stamp) or self.settings.once:
             return False
         return window.use(count, self.settings.window)
 
@@ -126,15 +138,19 @@ class Nonces:
 
     def _stamp(self, nonce: str, realm: str) -> int | None:
         """When ``nonce`` was made, if we made it for ``realm``."""
-        text = nonce[:_STAMP_CHARACTERS]
-        if not nonce.isascii() or not compare_digest(self._sign(text, realm), nonce[_STAMP_CHARACTERS:]):
+        text, mac = nonce[:_STAMP_CHARACTERS], nonce[_STAMP_CHARACTERS:]
+        if not nonce.isascii():
+            return None
+        if not compare_digest(_sign(self._mac, text, realm), mac) and not self._of_before(text, realm, mac):
             return None
         return int.from_bytes(binascii.a2b_base64(text.encode().translate(_FROM_URL)), "big")
 
-    def _sign(self, text: str, realm: str) -> str:
-        mac = self._mac.copy()
-        mac.update((text + realm).encode("utf-8", "surrogateescape"))
-        return _spelt(mac.digest())
+    def _of_before(self, text: str, realm: str, mac: str) -> bool:
+        """Signed with a key that was rotated away."""
+        right = False
+        for former in self._former:
+            right = compare_digest(_sign(former, text, realm), mac) or right
+        return right
 
     def _now(self) -> int:
         return int(self._seconds() * _MICROSECONDS)
@@ -149,6 +165,19 @@ class Nonces:
                 del self._windows[nonce]
             # Without its window a nonce could be replayed, so none of that age serves any more; those yet to come do.
             self._floor = max(self._floor, min((generation + 1) * self._generation - 1, self._last))
+
+
+def _keyed(secret: bytes) -> blake2s:
+    """What signs with ``secret``."""
+    if len(secret) < 16:
+        raise ValueError("nonces need a secret of 16 octets or more")
+    return blake2s(b"nonce", digest_size=_MAC_OCTETS, key=blake2s(secret).digest())
+
+
+def _sign(keyed: blake2s, text: str, realm: str) -> str:
+    mac = keyed.copy()
+    mac.update((text + realm).encode("utf-8", "surrogateescape"))
+    return _spelt(mac.digest())
 
 
 def _spelt(octets: bytes) -> str:

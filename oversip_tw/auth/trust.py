@@ -1,13 +1,13 @@
-"""Who is trusted by where it comes from: the ``[[trusted]]`` entries of the configuration."""
+"""Who is trusted by where it comes from, or by its certificate: the ``[[trusted]]`` entries of the configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from oversip_tw.auth.networks import REMEMBERED, Networks
-from oversip_tw.interfaces import Address, Flow
+from oversip_tw.interfaces import Address, Flow, TlsPeer
 
 
 class Role(Enum):
@@ -45,16 +45,21 @@ _DEFAULT_TRANSPORTS = frozenset({"udp", "tcp", "tls"})
 class TrustedSource:
     """One entry."""
 
-    #: "192.0.2.0/24", "2001:db8::1"
+    #: "192.0.2.0/24", "2001:db8::1"; none: anywhere, for one that is known by its certificate
     networks: tuple[str, ...]
     role: Role
     #: the peer's port, compared on UDP and on connections that we dialled (those it dials have any port)
     port: int | None = None
     #: None: udp, tcp and tls; with a port and without transports: not the connections that the source dials
     transports: frozenset[str] | None = None
+    #: the SIP domain that its certificate has to prove (RFC 5922 §7), besides its address
+    certificate: str = ""
 
-    def matches(self, transport: str, port: int, accepted: bool) -> bool:
-        """Whether an address of these networks is meant when it is seen so. ``accepted``: the peer dialled."""
+    def matches(self, transport: str, port: int, accepted: bool, proven: Collection[str] = ()) -> bool:
+        """Whether an address of these networks is meant when it is seen so. ``accepted``: the peer dialled.
+        ``proven``: the domains that its certificate is for."""
+        if self.certificate and self.certificate not in proven:
+            return False
         if transport not in (self.transports if self.transports is not None else _DEFAULT_TRANSPORTS):
             return False
         if self.role is Role.PROXY and (transport == "udp" or not accepted):
@@ -90,13 +95,18 @@ class Trust:
 
     def role(self, flow: Flow) -> Role | None:
         """What the peer of ``flow`` is to us; None for a stranger or a user."""
-        return self.role_of(flow.transport, flow.peer, flow.accepted) if self._sources else None
+        if not self._sources:
+            return None
+        tls = flow.tls
+        return self.role_of(flow.transport, flow.peer, flow.accepted, () if tls is None else _proven(tls))
 
-    def role_of(self, transport: str, peer: Address, accepted: bool = True) -> Role | None:
-        """As `role`, where there is no flow yet."""
+    def role_of(
+        self, transport: str, peer: Address, accepted: bool = True, proven: Collection[str] = ()
+    ) -> Role | None:
+        """As `role`, where there is no flow yet. ``proven``: as of `TrustedSource.matches`."""
         address, port = peer
         for source in self._of_address(address):
-            if source.matches(transport, port, accepted):
+            if source.matches(transport, port, accepted, proven):
                 return source.role
         return None
 
@@ -105,6 +115,13 @@ class Trust:
         if found is None:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            found = tuple(source for source, networks in self._sources if address in networks)
+            found = tuple(
+                source for source, networks in self._sources if not source.networks or address in networks
+            )
             self._remembered[address] = found
         return found
+
+
+def _proven(peer: TlsPeer) -> Collection[str]:
+    """The domains that a certificate proves: none unless our authorities vouch for it."""
+    return peer.identities if peer.verified else ()

@@ -7,13 +7,16 @@ from typing import Protocol
 
 #: as `Users.ha1`, at once
 Ha1Now = Callable[[str, str, str], str | None]
+#: the name of the user with that userhash in that domain for that algorithm (`digest.userhash`); None: nobody has it
+NameOf = Callable[[str, str, str], str | None]
 
 
 class Users(Protocol):
     """The users and what stands for their passwords.
 
     Who has them all in memory may have a plain ``ha1_now`` besides, of the same arguments and result (`Ha1Now`): it is
-    asked in the place of ``ha1``, and no coroutine is made for the answer.
+    asked in the place of ``ha1``, and no coroutine is made for the answer. Who can find a user by userhash (RFC 7616
+    §3.4.4) has a plain ``name_of`` (`NameOf`); without it nobody is offered that.
     """
 
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:

@@ -71,6 +71,17 @@ def parser() -> argparse.ArgumentParser:
     bindings.add_argument("user", nargs="?", metavar="NAME@DOMAIN", help="of this user alone")
     bindings.set_defaults(command=_bindings)
 
+    kick = commands.add_parser(
+        "kick",
+        parents=[common],
+        help="end what a user has registered",
+        description="End all bindings of a user and close the connections that are for nobody else, in the server that "
+        "runs: it is asked by its admin port. Phones may come back; change the password first to keep them out.",
+    )
+    kick.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+    kick.add_argument("--reason", metavar="TEXT", help="what a WebSocket is told as it is closed")
+    kick.set_defaults(command=_kick)
+
     _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
     return top
 
@@ -109,6 +120,26 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
     remove.set_defaults(command=_remove)
     listing = commands.add_parser("list", parents=[common], help="list users", description="List all users.")
     listing.set_defaults(command=_list)
+    _forward_command(
+        commands.add_parser("forward", parents=[common], help="say where calls go that no phone of a user took")
+    )
+
+
+def _forward_command(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Say where calls go that no phone of a user took, and show what holds then. A target is a user (NAME or "
+        'NAME@DOMAIN), a SIP URI, or "" for nowhere. A running server knows within seconds.'
+    )
+    command.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+    for option, text in (
+        ("busy", "when the phones are busy"),
+        ("no-answer", "when nobody answers"),
+        ("unregistered", "when no phone is there"),
+    ):
+        command.add_argument(f"--{option}", metavar="TARGET", help=text)
+    command.add_argument("--ring-timeout", metavar="SECONDS", type=float, help="how long the phones ring")
+    command.add_argument("--reset", action="store_true", help="first forget all that was set for the user")
+    command.set_defaults(command=_forward)
 
 
 # Each command is imported when it is asked for: `user list` need not wait for Twisted's reactor.
@@ -151,10 +182,24 @@ def _list(options: argparse.Namespace) -> int:
     return users.list_all(read(options))
 
 
+def _forward(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.forward import forward
+
+    given = {name: getattr(options, name) for name in ("busy", "no_answer", "unregistered")}
+    targets = {f"forward_{name}": target for name, target in given.items() if target is not None}
+    return forward(read(options), options.user, targets, options.ring_timeout, options.reset)
+
+
 def _bindings(options: argparse.Namespace) -> int:
     from oversip_tw.cli.bindings import bindings
 
     return bindings(read(options), options.user)
+
+
+def _kick(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.kick import kick
+
+    return kick(read(options), options.user, options.reason)
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from oversip_tw.cli.failure import Failure
 from oversip_tw.config import Config
+from oversip_tw.proxy.user_rules import NONE
 from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store import passwords
 from oversip_tw.store.database import open_database
+from oversip_tw.store.rules import set_rules
 
 
 @contextlib.contextmanager
@@ -90,6 +93,7 @@ def remove(settings: Config, user: str) -> int:
     with database(settings) as opened:
         try:
             passwords.remove_user(opened, name, domain)
+            set_rules(opened, aor_of(name, domain), NONE)
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
     print(f"removed {name}@{domain}")

@@ -4,6 +4,7 @@ from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import ConfigError, Mistake
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.proofs import Cookie, Ephemeral, Jwt, Turn
 from oversip_tw.config.reading import default, host_name, load, loads
 from oversip_tw.config.resources import Limits, Timers
 from oversip_tw.config.sections import Auth, Config, Dns, Logs, Registrar, Store
@@ -12,8 +13,11 @@ __all__ = [
     "Auth",
     "Config",
     "ConfigError",
+    "Cookie",
     "Dns",
     "Edge",
+    "Ephemeral",
+    "Jwt",
     "Limits",
     "Listen",
     "Logs",
@@ -24,6 +28,7 @@ __all__ = [
     "Store",
     "Timers",
     "Trusted",
+    "Turn",
     "default",
     "host_name",
     "load",

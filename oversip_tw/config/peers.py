@@ -18,12 +18,11 @@ Role = Annotated[str, Choice(("core", "trunk", "node", "edge", "proxy"))]
 
 @frozen
 class Trusted:
-    """A peer that is not asked for credentials, known by its address.
+    """A peer that is not asked for credentials, known by its address, by its certificate, or by both.
 
-    WebSockets match only where ws or wss is named.
+    WebSockets match only where ws or wss is named. What each role may do: docs/reference/roles.md.
     """
 
-    network: Network = field(metadata=about("Its address or network.", "192.0.2.10"))
     role: Role = field(
         metadata=about(
             '"core", "trunk" and "node" may call our users; "edge" is an edge of ours, whose clients we challenge '
@@ -31,10 +30,31 @@ class Trusted:
             "trunk",
         )
     )
+    network: Network | None = field(
+        default=None, metadata=about("Its address or network. Default: anywhere, with `certificate`.", "192.0.2.10")
+    )
+    certificate: Domain | None = field(
+        default=None,
+        metadata=about(
+            "The SIP domain that its TLS certificate has to prove (RFC 5922): on a listener with `client_certificate` "
+            "and `authorities`, and where we dial it.",
+            "sip.provider.example",
+        ),
+    )
     port: Port | None = field(default=None, metadata=about("Only from this UDP source port. Default: any.", 5060))
     transports: tuple[Transport, ...] = field(
-        default=(), metadata=about("Only over these. Default: udp, tcp and tls.", ["udp", "tcp"])
+        default=(), metadata=about("Only over these. Default: udp, tcp and tls.", ["tls"])
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.network is None and self.certificate is None:
+            raise Wrong("needs network or certificate")
+        if self.certificate is None:
+            return
+        if self.role == "proxy":
+            raise Wrong('role "proxy" is known by its network alone: it is believed before TLS begins')
+        if not set(self.transports) <= {"tls", "wss"}:
+            raise Wrong("a certificate is shown over tls and wss alone")
 
 
 @frozen

@@ -36,6 +36,13 @@ class Limits:
         metadata=about("Connections at a time, together; 0: as many as the process may open files, less 256."),
     )
     connections_per_address: Count = field(default=1024, metadata=about("Connections at a time from one address."))
+    arrivals: Amount = field(
+        default=2000,
+        metadata=about(
+            "Clients per second that may come at most, by a WebSocket or a REGISTER from where nobody is registered; "
+            "fewer, down to 200, as long as the machine cannot keep up. The others are answered 503. 0: no limit."
+        ),
+    )
     write_queue: Octets = field(
         default=262144, metadata=about("Bytes that may wait for a client that does not read; it is disconnected then.")
     )
@@ -87,12 +94,20 @@ class Timers:
     resume: Span = field(
         default=8.0,
         metadata=about(
-            "How long a request within a call waits for a browser that lost its connection to come back; 0: not at all."
+            "How long a request that is under way, a call that rings included, waits for a browser that lost its "
+            "connection to come back; 0: not at all."
         ),
     )
     resume_bye: Span = field(default=31.0, metadata=about("The same for a BYE."))
     ping: Seconds = field(default=25.0, metadata=about("The interval of pings on a WebSocket."))
     pong: Seconds = field(default=10.0, metadata=about("How long a pong may take; the WebSocket is closed then."))
+    unacknowledged: Span = field(
+        default=30.0,
+        metadata=about(
+            "How long what was sent by TCP, TLS or WebSocket may stay unacknowledged by the other machine; the "
+            "connection is given up then. 0: as long as the kernel likes, which may be a quarter of an hour."
+        ),
+    )
     connect: Seconds = field(default=4.0, metadata=about("How long a TCP connection to a next hop may take to open."))
     idle: Seconds = field(
         default=120.0, metadata=about("How long a connection that we opened is kept while nothing passes.")

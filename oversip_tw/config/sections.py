@@ -12,29 +12,34 @@ from typing import Annotated
 from attrs import field, frozen
 
 from oversip_tw.config.about import about
+from oversip_tw.config.admin import Admin
 from oversip_tw.config.domains import Alias, DomainSection, mistakes
 from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
+from oversip_tw.config.proofs import Cookie, Ephemeral, Jwt, Turn
 from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.user_rules import UserRules
 from oversip_tw.config.values import (
+    Amount,
     Choice,
     ClassName,
     Count,
     Domain,
     IPAddress,
     NewFile,
-    Port,
     Seconds,
     SipUri,
     Span,
+    Whole,
     WholeSeconds,
     host_and_port,
     ways_to,
 )
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
+Qop = Annotated[str, Choice(("auth", "auth-int"))]
 
 
 @frozen
@@ -63,6 +68,13 @@ class Registrar:
     max_expires: WholeSeconds = field(default=3600, metadata=about("A longer life of a binding is cut down to this."))
     default_expires: WholeSeconds = field(
         default=3600, metadata=about("How long a binding lives whose phone does not say.")
+    )
+    spread_for: Span = field(
+        default=300.0,
+        metadata=about(
+            "How long after a start phones are granted a shorter life than they ask for, by chance down to a half, so "
+            "that those which come back together do not refresh together. 0: not at all."
+        ),
     )
     max_bindings: Count = field(default=10, metadata=about("Bindings of one user at a time."))
     when_full: Annotated[str, Choice(("replace", "refuse"))] = field(
@@ -107,6 +119,21 @@ class Registrar:
         ),
     )
 
+    nat_ping: Annotated[str, Choice(("off", "options", "crlf"))] = field(
+        default="off",
+        metadata=about(
+            'How phones on UDP are kept reachable behind NATs, at an edge too: "options" asks each by an OPTIONS, '
+            'which it answers; "crlf" sends an empty line that it skips; "off": they see to it themselves (RFC 5626).'
+        ),
+    )
+    nat_ping_interval: Seconds = field(
+        default=25.0, metadata=about("How often; the phones are spread evenly over that time.")
+    )
+    nat_ping_misses: Amount = field(
+        default=3,
+        metadata=about("OPTIONS in a row that a phone leaves unanswered before it is unregistered; 0: never."),
+    )
+
     def __attrs_post_init__(self) -> None:
         if not self.min_expires <= self.default_expires <= self.max_expires:
             raise Wrong("must hold min_expires <= default_expires <= max_expires")
@@ -122,6 +149,16 @@ class Auth:
             "The digest algorithms to offer, in this order. Browser phones read only the first and know only MD5."
         ),
     )
+    qop: tuple[Qop, ...] = field(
+        default=("auth",),
+        metadata=about(
+            'What credentials protect: "auth" the request\'s method and URI, "auth-int" its body too. JsSIP takes '
+            '"auth-int" wherever it is offered.'
+        ),
+    )
+    userhash: bool = field(
+        default=False, metadata=about("Let phones hash the user's name in their credentials (RFC 7616 §3.4.4).")
+    )
     inbound: Annotated[str, Choice(("closed", "open"))] = field(
         default="closed",
         metadata=about('Calls of foreign domains to our users: "closed" to all but trusted peers, or "open".'),
@@ -133,6 +170,34 @@ class Auth:
     nonce_life: Seconds = field(
         default=300.0, metadata=about("How long a nonce is good for; phones then take a new one by themselves.")
     )
+    nonce_window: Annotated[int, Whole(1, 65536)] = field(
+        default=1024,
+        metadata=about("How far behind the highest count of a nonce (nc) a request may still arrive, on UDP say."),
+    )
+    nonce_once: bool = field(
+        default=False,
+        metadata=about("A nonce is good for one request; phones take a new one by themselves for the next."),
+    )
+    certificates: bool = field(
+        default=False,
+        metadata=about(
+            "On listeners with `client_certificate` and `authorities`: a certificate whose subjectAltName holds the "
+            "URI sip:NAME@DOMAIN of one of our users proves the connection to be his."
+        ),
+    )
+    handshake: Annotated[str, Choice(("optional", "required"))] = field(
+        default="optional",
+        metadata=about(
+            'WebSockets: "required" answers 401 to whoever shows no good token, cookie or certificate on coming in.'
+        ),
+    )
+    plain_tokens: bool = field(
+        default=False,
+        metadata=about(
+            "Take tokens and cookies, and give TURN credentials, over connections without TLS too, where others can "
+            "read them."
+        ),
+    )
     failures: Count = field(
         default=10, metadata=about("Wrong passwords of one user from one address, per `failure_window`.")
     )
@@ -143,6 +208,8 @@ class Auth:
     def __attrs_post_init__(self) -> None:
         if not self.algorithms:
             raise Wrong("algorithms must name at least one")
+        if not self.qop:
+            raise Wrong("qop must name at least one")
 
 
 @frozen
@@ -153,16 +220,6 @@ class Dns:
         default=(), metadata=about("Name servers. Default: those of /etc/resolv.conf.", ["192.0.2.53"])
     )
     hosts: bool = field(default=True, metadata=about("Read /etc/hosts first."))
-
-
-@frozen
-class Admin:
-    """A port for those who run the server: `/health` and `/metrics` (Prometheus). Nobody is asked for a password."""
-
-    address: IPAddress = field(default="127.0.0.1", metadata=about("The address to bind; keep it away from strangers."))
-    port: Port | None = field(
-        default=None, metadata=about("The port; 0 takes a free one. Default: no such port.", 9090)
-    )
 
 
 @frozen
@@ -205,8 +262,13 @@ class Config:
     store: Store = field(factory=Store)
     registrar: Registrar = field(factory=Registrar)
     auth: Auth = field(factory=Auth)
+    jwt: Jwt | None = None
+    cookie: Cookie | None = None
+    ephemeral: Ephemeral | None = None
+    turn: Turn | None = None
     trusted: tuple[Trusted, ...] = ()
     route: tuple[Route, ...] = ()
+    user_rules: tuple[UserRules, ...] = ()
     profile: tuple[Profile, ...] = ()
     limits: Limits = field(factory=Limits)
     timers: Timers = field(factory=Timers)
@@ -222,6 +284,7 @@ class Config:
             *self._circles(),
             *self._no_way_out(),
             *self._wrong_domains(),
+            *self._proofs_of_nobody(),
         ]
         if wrong:
             raise Wrong(*wrong)
@@ -263,6 +326,21 @@ class Config:
                     f'listen[{number}].proxy_protocol: no [[trusted]] with role "proxy" is for transport '
                     f'"{listen.transport}" (ws and wss have to be named)'
                 )
+
+    def _proofs_of_nobody(self) -> Iterator[str]:
+        """Ways to prove who one is that would open a door to others, or open none."""
+        sections = {"jwt": self.jwt, "cookie": self.cookie, "ephemeral": self.ephemeral, "turn": self.turn}
+        if self.edge is not None:
+            yield from (f"{name}: the core of an [edge] asks its users itself" for name, it in sections.items() if it)
+        if self.cookie is not None or (self.jwt is not None and self.jwt.cookie is not None):
+            for number, listen in enumerate(self.listen, 1):
+                anybody = listen.origins is None and not listen.page
+                if listen.websocket and (anybody or "*" in (listen.origins or ())):
+                    yield f"listen[{number}].origins: cookies count, so every page of the web could be its user's phone"
+        files = [it.secrets for it in (self.cookie, self.ephemeral, self.turn) if it is not None]
+        if len(set(files)) < len(files):
+            # what is given out for TURN would else be a password
+            yield "[cookie], [ephemeral] and [turn] need secrets of their own each"
 
     def _circles(self) -> Iterator[str]:
         """Next hops that are this very server, as far as the file tells."""

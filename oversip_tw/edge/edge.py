@@ -39,6 +39,8 @@ class Surroundings:
     secret: bytes
     #: hears of each binding that came to a flow
     came_back: Callable[[bytes, Flow], None]
+    #: hears before that of the id of the flow that it was on, if that was another
+    superseded: Callable[[bytes, bytes, Flow], None]
     #: hears of every change
     on_change: OnChange
 

@@ -61,6 +61,8 @@ class Registration:
         self._key = b"" if self._single is None else self._key_of(self._single)
         #: the next hop
         self._to: Destination = ()
+        #: bindings that were on another flow
+        self._moved: tuple[Binding, ...] = ()
 
     def _key_of(self, contact: NameAddr) -> bytes:
         """What the binding is called in tokens. One that is refreshed keeps its name."""
@@ -207,6 +209,8 @@ class Registration:
     def _announce(self, response: Response, put: list[Binding], drop: list[Binding], refreshed: set[bytes]) -> None:
         edge, flow = self._edge, self._arrival.flow
         given = edge.given
+        for former in self._moved if put else ():
+            given.superseded(former.flow_id, former.key, flow)
         for binding in put:
             given.on_change(Change.REFRESHED if binding.key in refreshed else Change.ADDED, binding)
             given.came_back(binding.key, flow)
@@ -248,7 +252,7 @@ class Registration:
             elif not flow.closed:
                 put.append(self._binding(contact, key, seconds))
                 if former is not None and elsewhere:
-                    self._ask_whether_alive(former)
+                    self._moved += (former,)
                 elif former is not None and not former.ended:
                     refreshed.add(key)
         return put, [binding for binding in known if binding.key in gone] if gone else [], refreshed
@@ -285,12 +289,6 @@ class Registration:
             user_agent=(request.get("User-Agent") or "")[:200],
             secure=flow.secure,
         )
-
-    def _ask_whether_alive(self, former: Binding) -> None:
-        """An old connection of a phone that came back on another is pinged, not closed: dialogs may still use it."""
-        flow = self._core.flows.find(former.flow_id)
-        if flow is not None and flow.reliable:
-            flow.ping()
 
     def _tell_the_phone(self, response: Response) -> None:
         """How often it should show that it lives."""

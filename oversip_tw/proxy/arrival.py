@@ -17,8 +17,8 @@ class Arrival:
     """Filled step by step, in the order in which `oversip_tw.server` works on a request."""
 
     __slots__ = (
-        "answered", "breadth", "client", "core", "flow", "in_dialog", "original", "ours", "over", "request", "routed",
-        "size", "tokens", "transaction", "trusted", "unchallenged", "user", "way",
+        "answered", "breadth", "caller_key", "client", "core", "flow", "in_dialog", "original", "ours", "over",
+        "request", "routed", "size", "tokens", "transaction", "trusted", "unchallenged", "user", "way",
     )  # fmt: skip
 
     # Written out: compiled, it takes a tenth of what a dataclass takes, and this is made for each request.
@@ -59,6 +59,8 @@ class Arrival:
         #: the AoR that credentials or the handshake proved
         self.user: str | None = None
         self.transaction: ServerTransaction | None = None
+        #: the binding key of a caller whose connection broke before it was looked for; else b""
+        self.caller_key = b""
         #: the Max-Breadth to share out (RFC 5393 §5.3.3)
         self.breadth = breadth
         #: From and To as they came, where user code may have changed them: answers show these

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow, Running, Target
-from oversip_tw.outbound.waiting import Held
 from oversip_tw.proxy import endings
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
+from oversip_tw.proxy.hold import Hold, follow, wait, wait_for
 from oversip_tw.proxy.repeats import take_our_via_off
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
@@ -39,8 +39,8 @@ class Branch(Timed):
     """A ClientUser. Reports to its context: `provisional`, `success` and, exactly once, `ended`."""
 
     __slots__ = (
-        "_calling", "_expired", "_failover_timer", "_held", "_look_up", "_others", "_target", "_targets", "_timer_c",
-        "context", "ended", "flow", "transaction", "way",
+        "_calling", "_failover_timer", "_look_up", "_others", "_target", "_targets", "_timer_c", "context", "ended",
+        "expired", "flow", "held", "transaction", "way",
     )  # fmt: skip
 
     def __init__(self, context: ResponseContext, way: Way) -> None:
@@ -50,14 +50,15 @@ class Branch(Timed):
         self.transaction: ClientTransaction | None = None
         self.ended = False
         #: Timer C has fired: what the CANCEL brings back counts as 408
-        self._expired = False
+        self.expired = False
         self._calling = False
         self._others = way.others.copy() if way.others else []
         self._targets: list[Target] = []
         #: the next hop that is being tried; None on the flow of a client
         self._target: Target | None = None
         self._look_up: Running | None = None
-        self._held: Held | None = None
+        #: the client is waited for
+        self.held: Hold | None = None
         self._timer_c: Timer | None = None
         self._failover_timer: Timer | None = None
 
@@ -89,30 +90,14 @@ class Branch(Timed):
         """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
         flow = self.context.core.current_flow(self.way.flow_id, self.way.key)
         if flow is not None and flow != failed:
-            self._send_on_flow(flow)
+            self.send_on_flow(flow)
         elif self.context.in_dialog and self.way.key:
-            self._hold()
+            wait(self)
         else:
             self._next_flow(endings.FLOW_GONE)
 
-    def _hold(self) -> None:
-        """The client lost its connection in mid-dialog: give it time to come back."""
-        waiting = self.context.core.waiting
-        seconds = waiting.settings.seconds(self.context.request.method)
-        held = waiting.hold(self.way.key, seconds, self._resumed, self._nobody_came_back)
-        if held.active:
-            self._held = held
-
-    def _nobody_came_back(self) -> None:
-        self._held = None
-        self.end(endings.FLOW_GONE)
-
-    def _resumed(self, flow: Flow) -> None:
-        self._held = None
-        if not self.ended:
-            self._send_on_flow(flow)
-
-    def _send_on_flow(self, flow: Flow) -> None:
+    def send_on_flow(self, flow: Flow) -> None:
+        """Send the request, by ``flow``."""
         refused = self._send(flow)
         if refused is not None:
             self._next_flow(refused)
@@ -201,7 +186,7 @@ class Branch(Timed):
         if self.way.configured and self._target is not None:
             core.remember_hop(self._target, profile)
         if context.is_invite:
-            self._restart_timer_c()
+            self.restart_timer_c()
         if profile.failover and (
             self._targets
             or (self._target is not None and profile.down_for)
@@ -239,7 +224,7 @@ class Branch(Timed):
         elif 200 <= status < 300 and self.context.is_invite:
             if not mine:
                 self._stop_the_current()
-            self._stop_timers()
+            self.stop_timers()
             self.context.success(self, response)
             transaction.let_go()
             repeats = self.context.repeats(self)
@@ -264,13 +249,13 @@ class Branch(Timed):
     def _rings(self, response: Response) -> None:
         self._drop_failover_timer()
         if self.context.is_invite:
-            if not self._expired:
-                self._restart_timer_c()
+            if not self.expired:
+                self.restart_timer_c()
             self.context.provisional(self, response)
 
     def _final(self, response: Response) -> None:
         outcome = Outcome(response.status, response)
-        if self._expired:
+        if self.expired:
             self.end(endings.RANG_TOO_LONG)
         elif response.status == 503 and self._targets and self.profile.failover_on_503:
             self._drop_failover_timer()
@@ -296,7 +281,7 @@ class Branch(Timed):
         if not self._is_mine(transaction) or self.ended:
             return
         self.transaction = None
-        self._stop_timers()
+        self.stop_timers()
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
         elif not self.way.flow_id:
@@ -306,6 +291,15 @@ class Branch(Timed):
             self._start_on_flow(self.flow)
         else:
             self._next_flow(endings.FLOW_GONE)
+
+    def waits(self, transaction: ClientTransaction) -> bool:
+        """The connection broke on which a client was ringing: it may come back, unless there is another one to try."""
+        return not self._others and self._is_mine(transaction) and wait_for(self, transaction)
+
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
+        """The client that rings has come back though its old connection looks open: it rings there."""
+        if key == self.way.key and self._is_mine(transaction):
+            follow(self, transaction, flow)
 
     def _not_reached(self, reason: str) -> Outcome:
         """The next hop refused the connection, or nobody is there (ICMP): whoever comes next need not try."""
@@ -327,15 +321,18 @@ class Branch(Timed):
         elif self.context.is_invite:
             self._drop_failover_timer()
             self.transaction.cancel(headers)
+            if self.held is not None:
+                self.held = None  # goes on waiting, to bring the CANCEL to the client; nobody else need wait for that
+                self.end(Outcome(487))
 
     def end(self, outcome: Outcome) -> None:
         """The branch has its final answer."""
         if self.ended:
             return
         self.ended = True
-        self._stop_timers()
-        if self._held is not None:
-            self._held.cancel()
+        self.stop_timers()
+        if self.held is not None:
+            self.held.cancel()
         look_up, self._look_up = self._look_up, None
         self.context.branch_ended(self, outcome)
         if look_up is not None and not look_up.done:
@@ -367,7 +364,8 @@ class Branch(Timed):
         else:
             self._no_sign_of_life()
 
-    def _restart_timer_c(self) -> None:
+    def restart_timer_c(self) -> None:
+        """It rings: begin anew to count how long (§16.8)."""
         if self._timer_c is not None:
             self._timer_c.cancel()
         core = self.context.core
@@ -377,7 +375,7 @@ class Branch(Timed):
         """Timer C (§16.8): CANCEL, and 408 a moment later; a 2xx that crosses the CANCEL still counts."""
         self._timer_c = None
         if self.transaction is not None and not self.ended:
-            self._expired = True
+            self.expired = True
             self.transaction.cancel()
             if self.context.watcher is not None:
                 self.context.watcher.rang_too_long()
@@ -388,7 +386,8 @@ class Branch(Timed):
             self._failover_timer.cancel()
             self._failover_timer = None
 
-    def _stop_timers(self) -> None:
+    def stop_timers(self) -> None:
+        """Nothing is expected for now."""
         self._drop_failover_timer()
         if self._timer_c is not None:
             self._timer_c.cancel()

@@ -70,13 +70,7 @@ class Calls:
             self._forget()
 
     def _forget(self) -> None:
-        self._say(_FORGOTTEN, self._gone(self._calls.popitem(last=False)[1]))
-
-    def _gone(self, call: _Call) -> _Call:
-        """It counts no longer."""
-        for domain in call.domains:
-            self._counts[domain] -= 1
-        return call
+        self._say(_FORGOTTEN, self._calls.popitem(last=False)[1])
 
     def invited(self, request: Request) -> None:
         """A first INVITE was let in. One that comes by again, through another proxy, is the same call."""
@@ -101,7 +95,7 @@ class Calls:
         if request.to_tag is None:
             call = self._calls.pop((request.call_id, request.from_tag), None)
             if call is not None:
-                self._say(_REFUSED, self._gone(call), how=how)
+                self._say(_REFUSED, call, how=how)
 
     def ended(self, request: Request) -> None:
         """A BYE passes, from either side."""
@@ -109,9 +103,12 @@ class Calls:
         if call is None:
             call = self._calls.pop((request.call_id, request.to_tag), None)
         if call is not None:
-            self._say(_ENDED, self._gone(call), who=request.from_.uri.aor)
+            self._say(_ENDED, call, who=request.from_.uri.aor)
 
     def _say(self, line: str, call: _Call, **fields: str) -> None:
+        """It is over, as far as we can tell."""
+        for domain in call.domains:
+            self._counts[domain] -= 1
         since = call.started if call.answered is None else call.answered
         seconds = self._clock.seconds() - since
         self._log.info(line, caller=call.caller, callee=call.callee, seconds=seconds, **fields)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow, Target
+from oversip_tw.proxy.absence import Absence
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.best import Outcome, add_challenges, best
 from oversip_tw.proxy.branch import Branch
 from oversip_tw.proxy.endings import ELSEWHERE
 from oversip_tw.proxy.forwarding import drop_identities, keep_privacy
+from oversip_tw.proxy.hang_up import HangUp
 from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.repeats import Repeats
+from oversip_tw.proxy.senders import absent_key
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.preferences import keeps_ringing
@@ -30,6 +33,7 @@ class ResponseContext:
     """A ServerUser. Forks ``groups`` one after another, the ways within one side by side."""
 
     __slots__ = (
+        "_absence",
         "_asking",
         "_branches",
         "_caller_gone",
@@ -74,6 +78,8 @@ class ResponseContext:
         self.cancelled_by_caller = False
         self.finished = False
         self._caller_gone = False
+        #: the caller's connection broke before it had its answer
+        self._absence: Absence | None = None
         #: user code thinks about what to do with the outcome
         self._asking = False
         #: the next one last
@@ -149,6 +155,10 @@ class ResponseContext:
         """Forward a 2xx to INVITE at once, each one that comes, and stop the others (§16.7 steps 5 and 10)."""
         successor = self.transaction.user
         first = not self.finished
+        if first and self._absence is not None:
+            self._absence.picked_up(branch, response)
+        elif self.transaction.final_sent and not self.arrival.answered and branch.transaction is not None:
+            HangUp(branch, response).go()  # the caller was refused before the CANCEL came to the callee
         self.finished = self.arrival.answered = True
         self.core.calls.answered(self.request, response)
         if branch.way.flow_id:
@@ -168,10 +178,14 @@ class ResponseContext:
         if self.watcher is not None or self.core.on_response is not None:
             return None  # somebody wants to see it
         arrival = self.arrival
-        if not self.transaction.final_sent or arrival.original is not None or arrival.ours:
+        transaction = self.transaction
+        if not transaction.final_sent or arrival.original is not None or arrival.ours or self._absence is not None:
             return None
-        self.transaction.let_go()
-        return Repeats(self.transaction, bool(branch.way.flow_id), not arrival.trusted)
+        repeats = Repeats(transaction, bool(branch.way.flow_id), not arrival.trusted, self.caller_key)
+        transaction.let_go()
+        if self.caller_key and transaction.flow.reliable:
+            transaction.user = repeats
+        return repeats
 
     def branch_ended(self, branch: Branch, outcome: Outcome) -> None:
         """A branch has its final answer; when it was the last one, the best of all goes out."""
@@ -232,6 +246,23 @@ class ResponseContext:
             if self.watcher is not None:
                 self.watcher.cancelled()
             self._cancel_all(())
+        if self._absence is not None:
+            self._absence.ended()
+
+    def lost(self) -> bytes:
+        """The caller's connection broke: whom to wait for."""
+        key = self.caller_key or absent_key(self.core, self.arrival)
+        if key and self.is_invite and not self.in_dialog:
+            if self._absence is None:
+                self._absence = Absence(self)
+            self._absence.begin()
+        return key
+
+    def moved(self, flow: Flow) -> None:
+        """The caller is back, on ``flow``."""
+        self.arrival.flow = flow
+        if self._absence is not None:
+            self._absence.over()
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
@@ -281,3 +312,5 @@ class ResponseContext:
                 keep_privacy(response)
             restore(response, self.arrival.original)
             self.core.respond(self.transaction, response, self.request)
+            if self._absence is not None and self.core.on_response is None:  # else nobody knows when it will be sent
+                self._absence.told(response)

@@ -18,6 +18,7 @@ from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
 from oversip_tw.proxy.settings import Profile, Settings
+from oversip_tw.proxy.user_rules import UserRules
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.location import Location
@@ -74,6 +75,8 @@ class Core:
     #: configured next hops by transport, address and port, as they were last reached: within a dialog they are known
     #: by their address alone, and are to be treated, and to prove themselves, as before
     hops: dict[tuple[str, str, int], tuple[Target, Profile]] = field(default_factory=dict)
+    #: where calls go that a user's phones did not take
+    rules: UserRules = field(default_factory=UserRules)
     forwarding: Forwarding = field(init=False)
     probes: Probes = field(init=False)
     #: profiles by name, as ``settings`` were when they were asked for

@@ -9,13 +9,14 @@ from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.next_hops import way_to
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.senders import caller_key
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phone_named, phones_at
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.gruu import comparable, same_instance
+from oversip_tw.registrar.gruu import comparable
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.preferences import Preferences, preferences_of
-from oversip_tw.registrar.temporary import is_temporary
+from oversip_tw.registrar.temporary import Named, is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.uri import Uri
@@ -107,22 +108,9 @@ class Destinations:
 
     def caller_key(self, arrival: Arrival) -> bytes:
         """The binding key of the caller: of its binding on the very flow that the request came by; b"" if none."""
-        return self.binding_key(arrival) if arrival.client and wants_record_route(arrival.request) else b""
-
-    def binding_key(self, arrival: Arrival) -> bytes:
-        """The key of the binding that a client has on the flow that its request came by; b"" if none."""
-        user = arrival.user
-        if self._core.settings.edge:
-            user = arrival.request.from_.uri.aor
-        elif user is None:
+        if not wants_record_route(arrival.request):
             return b""
-        bound = self._core.location.by_flow(arrival.flow.id)
-        here = [binding for binding in bound if binding.aor == user]
-        if not here and self._core.settings.edge and len(bound) == 1:
-            here = list(bound)  # an anonymous call of the only phone there
-        if len(here) > 1:
-            here = self._matching(here, arrival.request)
-        return here[0].key if here else b""
+        return arrival.caller_key or caller_key(self._core, arrival)
 
     def _expand(
         self, uri: Uri, request: Request, seen: set[str], known: Known, hops: int = 0, q: float = 1.0
@@ -193,38 +181,22 @@ class Destinations:
             return found
         if not uri.user:
             raise SIPError(404)
-        if not (uri.params and uri.has_param("gr")):
-            return self._of_user(self._core.ours.user(uri), known)
-        named = phone_named(self._core, uri)
-        if named is None:
-            return ()
-        return [binding for binding in self._of_user(named.aor, known) if named.fits(binding)]
-
-    def _of_user(self, aor: str, known: Known) -> Sequence[Binding]:
-        location = self._core.location
+        core = self._core
+        named: Named | None = None
+        if uri.params and uri.has_param("gr"):
+            named = phone_named(core, uri)
+            if named is None:
+                return ()
+        aor = core.ours.user(uri) if named is None else named.aor
+        location = core.location
         if isinstance(location, MemoryLocation):
-            return [binding for binding in location.bindings_now(aor) if not binding.lost]
-        found = None if known.bindings is None else known.bindings.get(aor)
-        if found is None:
-            raise _Unknown(aor)
-        return found
-
-    def _matching(self, bindings: Sequence[Binding], request: Request) -> list[Binding]:
-        """Those whose instance or Contact the request names."""
-        contacts = request.contacts
-        if not contacts:
-            return []
-        uri = contacts[0].uri
-        instance = (contacts[0].param("+sip.instance") or "").strip('"<>')
-        if not instance and uri.has_param("gr"):
-            named = phone_named(self._core, uri)
-            instance = "" if named is None else named.instance
-        return [
-            binding
-            for binding in bindings
-            if same_instance(binding.instance, instance)
-            or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
-        ]
+            bindings = [binding for binding in location.bindings_now(aor) if not binding.lost]
+        else:
+            looked_up = None if known.bindings is None else known.bindings.get(aor)
+            if looked_up is None:
+                raise _Unknown(aor)
+            bindings = list(looked_up)
+        return bindings if named is None else [binding for binding in bindings if named.fits(binding)]
 
     def _abroad(self, uri: Uri, hash_: str) -> Way:
         settings = self._core.settings

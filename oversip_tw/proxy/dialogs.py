@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.outbound.flow_id import is_hop, unpack_hop
-from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.senders import arrived_by, sender_key
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phone_named, phones_at, shown
-from oversip_tw.registrar.temporary import is_temporary
+from oversip_tw.registrar.temporary import PREFIX, is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -32,11 +32,13 @@ class Dialogs:
             if not arrival.trusted:
                 raise SIPError(403, "Route Without Token")
             return self._way_by_target(arrival)
-        if len(arrival.tokens) == 1 and self._arrived_by(last, arrival.flow):
+        if len(arrival.tokens) == 1 and arrived_by(self._core, last, arrival.flow):
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
             return self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
-        return Way(shown(self._core, uri), flow_id=last.flow_id, key=last.binding_key)
+        if uri.user is not None and uri.user.startswith(PREFIX):
+            uri = shown(self._core, uri)
+        return Way(uri, flow_id=last.flow_id, key=last.binding_key)
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""
@@ -69,16 +71,7 @@ class Dialogs:
 
     def sender_key(self, arrival: Arrival) -> bytes:
         """The binding key of who sent ``arrival``'s request, as our first Route says; b"" if that says nothing."""
-        token = arrival.tokens[0]
-        return token.binding_key if token is not None and self._arrived_by(token, arrival.flow) else b""
-
-    def _arrived_by(self, token: Token, flow: Flow) -> bool:
-        if is_hop(token.flow_id):
-            hop = unpack_hop(token.flow_id)
-            return (hop.address, hop.port) == flow.peer
-        if token.flow_id == flow.id:
-            return True
-        return bool(token.binding_key) and self._core.current_flow(token.flow_id, token.binding_key) == flow
+        return sender_key(self._core, arrival)
 
     # -- ACK --------------------------------------------------------------------------------------------------------
 

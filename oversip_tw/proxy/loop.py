@@ -41,6 +41,9 @@ def make_branch(random: str, hash_: str = "") -> str:
     return f"{MAGIC_COOKIE}{random}{_MARK}{hash_}" if hash_ else MAGIC_COOKIE + random
 
 
+_BREADTH: Final = frozenset(("max-breadth",))
+
+
 def check_loop(request: Request, sent_bys: Collection[str]) -> None:
     """Raise 482 if ``request`` has been here with everything the same; a spiral, changed on its way, may pass.
 
@@ -57,7 +60,7 @@ def check_loop(request: Request, sent_bys: Collection[str]) -> None:
 
 def breadth(request: Request, most: int) -> int:
     """The Max-Breadth that ``request`` may use, at most ``most``. Raises 400 on a bad one, 440 on none left."""
-    text = request.get("Max-Breadth")
+    text = request.get("Max-Breadth") if request.may_have(_BREADTH) else None
     if text is None:
         return most
     if not (text.isascii() and text.isdigit()) or len(text) > 9:

@@ -11,6 +11,7 @@ from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import host_port
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import Nobody
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.core import Core
@@ -65,7 +66,7 @@ class Probes:
         core.transactions.call(request, flow, _Asked(tell), _TIMERS, False)
 
 
-class _Asked:
+class _Asked(Nobody):
     """A ClientUser."""
 
     __slots__ = ("_tell",)
@@ -84,5 +85,5 @@ class _Asked:
     def timed_out(self, transaction: ClientTransaction) -> None:
         self._over(False)
 
-    def failed(self, transaction: ClientTransaction, reason: str) -> None:
+    def failed(self, transaction: object, reason: str = "") -> None:
         self._over(False)

@@ -7,19 +7,25 @@ from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.users import Nobody
 
 
-class Repeats:
-    """A ClientUser in the place of a branch that has ended with a 2xx: passes on each further one.
+class Repeats(Nobody):
+    """A ClientUser in the place of a branch that has ended with a 2xx: passes on each further one. The ServerUser of
+    the INVITE, too, where its caller may lose his connection, and with it that 2xx.
 
     An accepted INVITE stands for half a minute, and a busy server has 100,000s of them: they keep this, and neither
     request nor ways.
     """
 
-    __slots__ = ("_from_client", "_to_stranger", "_transaction")
+    __slots__ = ("_caller_key", "_from_client", "_to_stranger", "_transaction")
 
-    def __init__(self, transaction: ServerTransaction, from_client: bool, to_stranger: bool) -> None:
-        """``from_client``: they come by a client's flow; ``to_stranger``: they go to somebody who is not trusted."""
+    def __init__(
+        self, transaction: ServerTransaction, from_client: bool, to_stranger: bool, caller_key: bytes = b""
+    ) -> None:
+        """``from_client``: they come by a client's flow; ``to_stranger``: they go to somebody who is not trusted, whose
+        binding is called ``caller_key``."""
+        self._caller_key = caller_key
         self._transaction = transaction
         self._from_client = from_client
         self._to_stranger = to_stranger
@@ -33,11 +39,9 @@ class Repeats:
                 keep_privacy(response)
             self._transaction.respond(response)
 
-    def timed_out(self, transaction: ClientTransaction) -> None:
-        """It has its answer: nothing is waited for."""
-
-    def failed(self, transaction: ClientTransaction, reason: str) -> None:
-        """It has its answer: it cannot fail any more."""
+    def lost(self) -> bytes:
+        """The caller's connection broke: whom to wait for."""
+        return self._caller_key
 
 
 def take_our_via_off(response: Response) -> bool:

@@ -10,6 +10,7 @@ from oversip_tw.proxy.client import Client, Done
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.destinations import Destinations
 from oversip_tw.proxy.dialogs import Dialogs
+from oversip_tw.proxy.early_dialogs import EarlyDialogs
 from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.next_hops import Destination, way_to
 from oversip_tw.proxy.record_route import wants_record_route
@@ -17,7 +18,6 @@ from oversip_tw.proxy.watcher import GoOn
 from oversip_tw.proxy.way import Way
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
-from oversip_tw.sip.status import phrase
 
 #: how often one request may be routed: a callback that tries the same again at each failure has to end
 MOST_ROUTES = 20
@@ -34,8 +34,7 @@ class Proxy(Client):
         super().__init__(core, profile)
         self.arrival: Arrival | None = None
         self._dropped = False
-        #: To tags of the early dialogs that the caller has heard of, where it wants to hear of their end
-        self._early: list[str] = []
+        self._early = EarlyDialogs()
 
     def route(self, arrival: Arrival, to: Destination | None = None) -> None:
         """Send ``arrival``'s request on its way; what comes of it shows in the callbacks.
@@ -119,9 +118,8 @@ class Proxy(Client):
         dropped, self._dropped = self._dropped, False
         if dropped:
             return
-        tag = response.to_tag
-        if tag and tag not in self._early and self._wants_199():
-            self._early.append(tag)
+        if self.request is not None:
+            self._early.begun(self.request, response)
         go_on()
 
     def ended(self, outcome: Outcome, go_on: GoOn) -> None:
@@ -145,7 +143,7 @@ class Proxy(Client):
         if arrival.over or not (again or dropped):
             go_on()
         elif again:
-            self._end_early_dialogs(arrival, outcome)
+            self._early.end(self.core, arrival, outcome)
         else:
             self.core.log.error(
                 "{method} {call_id}: its answer was dropped, and nobody routed or answered it",
@@ -157,34 +155,3 @@ class Proxy(Client):
     def _answer(self, error: SIPError) -> None:
         if self.arrival is not None:
             self.core.reply(self.arrival, error.status, error.reason, error.headers)
-
-    # -- 199
-
-    def _wants_199(self) -> bool:
-        """The caller understands it. One who wants all provisional answers to be reliable (RFC 3262) gets none: a proxy
-        cannot repeat them."""
-        request = self.request
-        return (
-            request is not None
-            and request.method == "INVITE"
-            and "199" in request.values("Supported")
-            and "100rel" not in request.values("Require")
-        )
-
-    def _end_early_dialogs(self, arrival: Arrival, outcome: Outcome) -> None:
-        """Tell a caller who understands it that these early dialogs are over while we look further (RFC 6228 §6)."""
-        tags, self._early = self._early, []
-        dropped, transaction = outcome.response, arrival.transaction
-        if transaction is None or outcome.status < 300 or not self._wants_199():
-            return
-        if dropped is not None and dropped.to_tag and dropped.to_tag not in tags:
-            tags.append(dropped.to_tag)
-        why = outcome.reason if dropped is None else dropped.reason
-        reason = f'SIP ;cause={outcome.status} ;text="{_quotable(why or phrase(outcome.status))}"'
-        for tag in tags:
-            early = transaction.request.response(199, to_tag=tag, headers=[("Reason", reason)])
-            self.core.respond(transaction, early, arrival.request)
-
-
-def _quotable(text: str) -> str:
-    return text.replace("\\", "").replace('"', "")

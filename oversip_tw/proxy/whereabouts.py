@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from oversip_tw.interfaces import Target
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.gruu import named_instance
-from oversip_tw.registrar.temporary import PREFIX, Named, is_temporary
+from oversip_tw.registrar.temporary import Named, is_temporary
 from oversip_tw.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def phone_named(core: Core, gruu: Uri) -> Named | None:
 def shown(core: Core, uri: Uri) -> Uri:
     """``uri``, which is a phone's, as that phone knows it: in the place of a temporary GRUU, which names nobody, the
     Contact that it stands for (RFC 5627 §5.5)."""
-    user = uri.user
-    if user is None or not user.startswith(PREFIX) or not is_temporary(uri) or not core.ours.owns(uri):
+    if not (is_temporary(uri) and core.ours.owns(uri)):
         return uri
     phone = phone_named(core, uri)
     binding = None if phone is None else core.location.by_gruu(phone.aor, phone.instance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from oversip_tw.sip.uri import Uri, host_port
 
@@ -10,6 +11,9 @@ from oversip_tw.sip.uri import Uri, host_port
 _NOT_PARAMCHAR = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:&+$]", re.ASCII)
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+", re.ASCII)
 _UUID_URN = "urn:uuid:"
+_MEMO: Final = 4096  # instances, none longer than a REGISTER may have them
+#: instance -> the same as a URI parameter has it
+_escaped: Final[dict[str, str]] = {}
 
 
 def same_instance(one: str | None, other: str | None) -> bool:
@@ -34,9 +38,14 @@ def without_instance(user: Uri) -> str:
 
 def pub_gruu(base: str, instance: str) -> str:
     """The public GRUU of ``instance`` under the AoR ``base`` (`without_instance`), as text of a URI."""
-    # What most instances are made of: no rule has to be asked for that.
-    plain = instance.isascii() and instance.replace("-", "").replace(":", "").isalnum()
-    return f"{base};gr={instance if plain else _NOT_PARAMCHAR.sub(_escape, instance)}"
+    escaped = _escaped.get(instance)
+    if escaped is None:
+        if len(_escaped) >= _MEMO:
+            _escaped.clear()
+        # What most instances are made of: no rule has to be asked for that.
+        plain = instance.isascii() and instance.encode().translate(None, b"-:").isalnum()
+        escaped = _escaped[instance] = instance if plain else _NOT_PARAMCHAR.sub(_escape, instance)
+    return f"{base};gr={escaped}"
 
 
 def named_instance(uri: Uri) -> str | None:

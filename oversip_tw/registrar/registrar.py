@@ -11,17 +11,17 @@ from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, Change, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
-from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
+from oversip_tw.registrar.gruu import comparable, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
+from oversip_tw.registrar.own_gruu import OwnGruus
 from oversip_tw.registrar.plan import Plan, check_order
 from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.settings import Settings
-from oversip_tw.registrar.temporary import TemporaryGruus, is_temporary
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.sip.uri import Uri
 
 #: option tags that a REGISTER may require
 OPTIONS = ("gruu", "outbound", "path")
@@ -33,6 +33,10 @@ MAX_USER_AGENT = 200
 
 def _nobody_waits(key: bytes, flow: Flow) -> None:
     """No request waits for anybody to come back."""
+
+
+def _nothing_moves(old: bytes, key: bytes, flow: Flow) -> None:
+    """Nothing is under way on the flow that a binding was on."""
 
 
 class _Asked:
@@ -59,8 +63,9 @@ class Registrar:
     """Turns REGISTERs into bindings of ``location``.
 
     ``node`` names this process in bindings, ``secret`` keys their `binding_key`. ``came_back`` hears of every binding
-    that a REGISTER brought to a flow, ``on_change`` of every change; both are called once it is durable and may not
-    raise. ``new_id`` makes To tags.
+    that a REGISTER brought to a flow, ``superseded`` before that of the id of the flow that it was on, if that was
+    another, ``on_change`` of every change; all are called once it is durable and may not raise. ``new_id`` makes To
+    tags, ``chance`` numbers in [0, 1).
     """
 
     def __init__(
@@ -77,12 +82,15 @@ class Registrar:
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
         temporary: TemporaryGruus | None = None,
         quotas: Quotas | None = None,
+        superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """``temporary``: makes GRUUs of that kind; None: nobody gets any. ``quotas``: what domains may have, counted by
         the location."""
         self._quotas = quotas
         self._location = location
         self._temporary = temporary
+        self._own_gruus = OwnGruus(location, settings.domains, secret, temporary)
         #: the same where nothing that is asked of it has to be waited for
         self._memory = location if isinstance(location, MemoryLocation) and location.forgetful else None
         self._settings = settings
@@ -93,6 +101,9 @@ class Registrar:
         self._secret = secret
         self._on_change = on_change
         self._came_back = came_back
+        self._superseded = superseded
+        self._chance = chance
+        self._spread_until = clock.seconds() + settings.spread_for
         self._turns = Turns()
         self._service_route = [("Service-Route", hop) for hop in settings.service_route]
 
@@ -185,6 +196,8 @@ class Registrar:
         self._on_change(REFRESHED, binding)
         self._ask_whether_alive(known, flow)
         if flow is not None:
+            if known.flow_id != flow.id:
+                self._superseded(known.flow_id, known.key, flow)
             self._came_back(binding.key, flow)
 
     async def _in_turn(self, asked: _Asked, answer: Promise[Response]) -> None:
@@ -233,9 +246,8 @@ class Registrar:
             return plan
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
-            instance = self._own_instance(wish.uri, asked) if wish.uri.has_param("gr") else None
-            if instance is not None:
-                named = self._named(wish, instance, asked.aor, bindings)
+            if wish.uri.has_param("gr"):
+                named = self._own_gruus.meant(wish, asked.aor, asked.request.to.uri, bindings)
             if named is not None:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
                 plan.take(named, self._binding(named, asked, now, key))
@@ -246,6 +258,9 @@ class Registrar:
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
         request = asked.request
+        expires = min(wish.expires, self._settings.max_expires)
+        if now < self._spread_until:
+            expires = self._less_than(expires)
         return Binding(
             asked.aor,
             wish.uri.text,
@@ -255,7 +270,7 @@ class Registrar:
             wish.reg_id,
             request.call_id,
             request.cseq,
-            now + min(wish.expires, self._settings.max_expires),
+            now + expires,
             now,
             asked.path,
             self._node,
@@ -265,6 +280,11 @@ class Registrar:
             asked.secure,
         )
 
+    def _less_than(self, expires: int) -> int:
+        """Somewhere between half of ``expires`` and all of it; never less than a phone may ask for."""
+        least = max(self._settings.min_expires, expires // 2)
+        return expires - int(self._chance() * (expires - least + 1)) if expires > least else expires
+
     def _key(self, wish: Wish, contact: str, aor: str, bindings: Sequence[Binding]) -> bytes:
         """What the binding is called in tokens. One of ``bindings`` that is refreshed keeps its name."""
         instance, reg_id = wish.instance, wish.reg_id
@@ -272,49 +292,6 @@ class Registrar:
             if known.contact == contact and known.instance == instance and known.reg_id == reg_id:
                 return known.key
         return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
-
-    def _own_instance(self, uri: Uri, asked: _Asked) -> str | None:
-        """The instance of this user that ``uri`` is a GRUU of, "" for one that never was or has died; None: it is none
-        of this user's."""
-        aor = asked.aor
-        if uri.aor in (aor, asked.request.to.uri.aor):
-            return named_instance(uri)
-        if self._temporary is None or not is_temporary(uri):
-            return None
-        named = self._temporary.named(uri, self._location.by_key)
-        if named is not None:
-            return named.instance if named.aor == aor else None
-        return "" if uri.host in self._settings.domains else None
-
-    def _named(self, wish: Wish, instance: str, aor: str, bindings: Sequence[Binding]) -> Wish | None:
-        """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1);
-        ``instance``: the one that it names.
-
-        None: it removes what is gone already. Raises SIPError (403) when the GRUU is not the phone's own.
-        """
-        if wish.instance is not None and not same_instance(wish.instance, instance):
-            raise SIPError(403, "GRUU Of Another Instance")
-        found = [
-            binding
-            for binding in bindings
-            if same_instance(binding.instance, instance) and wish.reg_id in (None, binding.reg_id)
-        ]
-        known = max(found, key=lambda binding: binding.updated_at, default=None)
-        if known is None and wish.reg_id is not None:
-            # It may have lost its connection a moment ago, and its binding with it.
-            known = self._location.by_key(binding_key(self._secret, aor, comparable(instance), wish.reg_id, ""))
-        if known is None:
-            if wish.expires == 0:
-                return None
-            raise SIPError(403, "GRUU Of No Instance")
-        return Wish(
-            Uri.parse(known.contact),
-            known.params if wish.instance is None else wish.params,
-            wish.q,
-            known.instance,
-            known.reg_id,
-            wish.expires,
-        )
 
     def _is_dead(self, binding: Binding) -> bool:
         return binding.lost or (binding.flow_id != b"" and self._flows.find(binding.flow_id) is None)
@@ -341,6 +318,8 @@ class Registrar:
             self._on_change(change, binding)
         for binding in plan.displaced:
             self._ask_whether_alive(binding, flow)
+            if flow is not None and binding.flow_id != flow.id and binding.key in plan.put:
+                self._superseded(binding.flow_id, binding.key, flow)
         if flow is not None:
             for key in plan.put:
                 self._came_back(key, flow)

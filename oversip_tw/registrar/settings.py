@@ -21,6 +21,9 @@ class Settings:
     max_expires: int = 3600
     #: for phones that do not say
     default_expires: int = 3600
+    #: for so many seconds after the start phones are granted less than they ask for, down to a half, each another span:
+    #: those that all come back at once after a restart do not all refresh at once for ever after
+    spread_for: float = 300.0
     #: bindings of one user at a time
     max_bindings: int = 10
     #: Contacts in one REGISTER

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from oversip_tw.auth.authenticator import Authenticator
+from oversip_tw.auth.credentials import bearer_token
 from oversip_tw.auth.trust import Role, Trust
-from oversip_tw.interfaces import Flow, Listener
+from oversip_tw.interfaces import Bearers, Flow, Listener, NotProven
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.settings import Settings
 from oversip_tw.registrar.location import Location
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.sip.accounts import aor_of, name_in
 from oversip_tw.sip.errors import ParseError, SIPError
 from oversip_tw.sip.message import Request
@@ -32,10 +34,13 @@ class Admission:
         authenticator: Authenticator,
         location: Location,
         algorithms: Callable[[Listener], Sequence[str] | None],
+        proofs: Proofs,
         realms: Mapping[str, str],
     ) -> None:
         """``algorithms``: what a listener offers; None: what the authenticator offers everywhere. ``realms``: of
         domains, where they are not called by their names."""
+        self._proofs = proofs
+        self._bearers = proofs.bearers
         self._realms = realms
         self._settings = settings
         # whoever calls through an edge is a client of its core, which asks for credentials or does not
@@ -120,12 +125,21 @@ class Admission:
         """Find out which user of ``domain`` it is: nobody but ``aor`` will do, unless that is empty."""
         flow = arrival.flow
         identity = flow.identity
+        bearers = self._bearers
+        token = "" if bearers is None else bearer_token(arrival.request)
         if identity:
-            _identify(arrival, identity, aor)
-            return None
+            # One that comes with a new token may want to make the old one's time longer.
+            if not (self._proofs.over and flow.id in self._proofs.over) and not token:
+                _identify(arrival, identity, aor)
+                return None
+            if aor and aor != identity:
+                raise SIPError(403)
+            aor = identity
+        realm = self._realms.get(domain, domain) if self._realms else domain
+        if bearers is not None and token:
+            return self._prove_by_token(bearers, token, arrival, realm, aor, proxy)
         authenticator = self._authenticator
         address = None if arrival.trusted else flow.peer[0]
-        realm = self._realms.get(domain, domain) if self._realms else domain
         established = self._established(flow, domain) if authenticator.throttling else ()
         offered = self._algorithms(flow.listener)
         request = arrival.request
@@ -138,6 +152,24 @@ class Admission:
 
     async def _prove_later(self, checking: Awaitable[str], arrival: Arrival, domain: str, aor: str) -> None:
         _identify(arrival, _aor_of(await checking, domain), aor)
+
+    async def _prove_by_token(
+        self, bearers: Bearers, token: str, arrival: Arrival, realm: str, aor: str, proxy: bool
+    ) -> None:
+        flow = arrival.flow
+        try:
+            proof = await bearers.verify(token, flow.secure or arrival.trusted)
+        except NotProven:
+            if flow.identity and flow.id not in self._proofs.over:
+                # the connection proves as much as before, and nobody asks again
+                _identify(arrival, flow.identity, aor)
+                return
+            raise self._authenticator.challenge(
+                realm, proxy, False, self._algorithms(flow.listener), "invalid_token"
+            ) from None
+        _identify(arrival, proof.user, aor)
+        if flow.identity == proof.user and not flow.closed:
+            self._proofs.bind(flow, proof)
 
     def _established(self, flow: Flow, domain: str) -> Sequence[str]:
         """Users who are registered on this very flow: no throttle for failed logins touches them."""

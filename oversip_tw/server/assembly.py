@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.ephemeral import Ephemeral
 from oversip_tw.auth.realms import by_realm
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
@@ -14,7 +15,7 @@ from oversip_tw.edge import edge as edges
 from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
-from oversip_tw.interfaces import Clock, Connector, Flow, Listener, Log, Lookups, NewId, Target
+from oversip_tw.interfaces import Bearers, Clock, Connector, Flow, Handshakes, Listener, Log, Lookups, NewId, Target
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
@@ -25,6 +26,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.changes import BindingStore
@@ -33,11 +35,15 @@ from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
+from oversip_tw.server import nat_pings, pace
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.element import Element
 from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
+from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
 from oversip_tw.sip.accounts import name_in
@@ -68,6 +74,11 @@ class Surroundings:
     #: None: bindings live in memory alone
     store: BindingStore | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    #: who reads tokens in requests, and what stands in handshakes; None: nobody
+    bearers: Bearers | None = None
+    handshakes: Handshakes | None = None
+    #: who reads credentials that bear their end; None: there are none
+    ephemeral: Ephemeral | None = None
     #: whether an IP address is one of this machine's
     is_local: Callable[[str], bool] = lambda address: False
 
@@ -96,6 +107,8 @@ class Settings:
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
     location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
+    pace: pace.Settings = field(default_factory=pace.Settings)
+    nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
     #: the digest algorithms that a listener offers; None: those of ``authentication``
     algorithms: Callable[[Listener], Sequence[str] | None] = _as_everywhere
     authentication: authenticator.Settings = field(default_factory=authenticator.Settings)
@@ -105,6 +118,8 @@ class Settings:
     edge: EdgeSettings | None = None
     #: subscriptions to registrations; None: they pass to the phones
     events: presence.Settings | None = field(default_factory=presence.Settings)
+    #: a client certificate that names a user proves that user
+    certificates: bool = False
     #: log every message, credentials blacked out
     trace: bool = False
 
@@ -149,31 +164,40 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         run=hooking.run,
     )
     secret = settings.keys[0]
-    logic, watch = _edge(core, settings, given, changes, waits)
+    resuming = Resuming(core)
+    if settings.nat_pings.how != "off":
+        changes.nat_pings = NatPings(core, settings.nat_pings, settings.node, bindings.all)
+    logic, watch = _edge(core, settings, given, changes, waits, resuming)
     digest = _authenticator(given, settings, ours, bindings)
+    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
     element = Element(
         core=core,
-        admission=_admission(settings, ours, digest, bindings),
-        registrar=_registrar(core, settings, given, changes, waits, quotas),
+        authenticator=digest,
+        admission=_admission(settings, ours, digest, bindings, proofs),
+        registrar=_registrar(core, settings, given, changes, waits, resuming, quotas),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
+        resuming=resuming,
+        pace=Pace(settings.pace, given.clock.seconds, settings.trust, given.chance),
         hooking=hooking,
         changes=changes,
+        proofs=proofs,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
         trace=Trace(log) if settings.trace else None,
         logic=logic,
         watch=watch,
         events=_events(core, settings, changes),
+        nat_pings=changes.nat_pings,
     )
     element.use_hooks(given.hooks)
     return element
 
 
 def _admission(
-    settings: Settings, ours: Ours, digest: authenticator.Authenticator, bindings: location.Location
+    settings: Settings, ours: Ours, digest: authenticator.Authenticator, bindings: location.Location, proofs: Proofs
 ) -> Admission:
     realms = settings.by_domain.realms
-    return Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, realms)
+    return Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs, realms)
 
 
 def _events(core: Core, settings: Settings, changes: BindingChanges) -> RegistrationEvents | None:
@@ -197,6 +221,7 @@ def _registrar(
     given: Surroundings,
     changes: BindingChanges,
     waits: waiting.Waiting,
+    resuming: Resuming,
     quotas: Quotas | None,
 ) -> Registrar:
     return Registrar(
@@ -211,19 +236,27 @@ def _registrar(
         came_back=waits.came_back,
         temporary=core.temporary if settings.registrar.temporary_gruus else None,
         quotas=quotas,
+        superseded=resuming.superseded,
+        chance=given.chance,
     )
 
 
 def _edge(
-    core: Core, settings: Settings, given: Surroundings, changes: BindingChanges, waits: waiting.Waiting
+    core: Core,
+    settings: Settings,
+    given: Surroundings,
+    changes: BindingChanges,
+    waits: waiting.Waiting,
+    resuming: Resuming,
 ) -> tuple[EdgeLogic | None, Watch | None]:
     """The logic of an edge, and what keeps an eye on its core."""
     if settings.edge is None:
         return None, None
     key = _derived(settings.keys[0], b"binding")
-    edge = edges.Edge(
-        core, settings.edge, edges.Surroundings(given.clock, settings.node, key, waits.came_back, changes.heard)
+    surroundings = edges.Surroundings(
+        given.clock, settings.node, key, waits.came_back, resuming.came_elsewhere, changes.heard
     )
+    edge = edges.Edge(core, settings.edge, surroundings)
     logic = EdgeLogic()
     logic.core, logic.edge = core, edge
 
@@ -266,6 +299,7 @@ def _authenticator(
         throttled,
         ours.owns,
         phone_of,
+        given.ephemeral,
     )
 
 
@@ -281,7 +315,9 @@ class _Trusts:
         self._trust = trust
 
     def __call__(self, target: Target) -> bool:
-        role = self._trust.role_of(target.transport, (target.address, target.port), accepted=False)
+        # over TLS the name is proven before anything is sent
+        proven = (target.name,) if target.transport == "tls" and target.name else ()
+        role = self._trust.role_of(target.transport, (target.address, target.port), False, proven)
         return role is not None and role.hop
 
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 from oversip_tw.interfaces import Flows, Log
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, Change, OnChange
+from oversip_tw.server.nat_pings import NatPings
 from oversip_tw.sip.uri import Uri
 
 
 class BindingChanges:
     """An `OnChange`. One line of log per change; that a phone is still there is none."""
 
-    __slots__ = ("_flows", "_log", "hooks", "subscribers")
+    __slots__ = ("_flows", "_log", "hooks", "nat_pings", "subscribers")
 
     def __init__(self, log: Log, flows: Flows) -> None:
         self._log = log
         self._flows = flows
         #: user code; None: it does not want to hear of any
         self.hooks: OnChange | None = None
+        #: None: nobody pings phones
+        self.nat_pings: NatPings | None = None
         #: None: nobody has subscribed
         self.subscribers: OnChange | None = None
 
     def heard(self, change: Change, binding: Binding) -> None:
         """It is durable. Never raises."""
+        if self.nat_pings is not None:
+            self.nat_pings.heard(change, binding)
         if self.hooks is not None:
             self.hooks(change, binding)
         if self.subscribers is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.floods import Pings
 from oversip_tw.edge.watch import Watch
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.changes import BindingChanges
@@ -17,6 +19,9 @@ from oversip_tw.server.counters import Counters
 from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
+from oversip_tw.server.nat_pings import NatPings
+from oversip_tw.server.pace import Pace
+from oversip_tw.server.proofs import Proofs
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.trace import Trace
@@ -41,42 +46,55 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_changes", "_dialled", "_intake", "_limits", "_serving", "_stateless", "_trace", "core", "counters", "hooking",
-        "logic", "pings", "registrar", "watch",
+        "_changes", "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator",
+        "core", "counters", "hooking", "logic", "nat_pings", "pace", "pings", "registrar", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
         self,
         core: Core,
+        authenticator: Authenticator,
         admission: Admission,
         registrar: Registrar,
         stateless: Stateless,
+        resuming: Resuming,
+        pace: Pace,
         hooking: Hooking,
         changes: BindingChanges,
+        proofs: Proofs,
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
         logic: EdgeLogic | None = None,
         watch: Watch | None = None,
         events: RegistrationEvents | None = None,
+        nat_pings: NatPings | None = None,
     ) -> None:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge. ``events``: what
         answers those who watch registrations; None: nobody does."""
         self.core = core
         self.registrar = registrar
+        #: who knows the users' passwords
+        self.authenticator = authenticator
         self.hooking = hooking
         self.pings = pings
         self._changes = changes
         self.counters = Counters()
+        self._proofs = proofs
         self._stateless = stateless
         self._limits = limits
         self._trace = trace
+        self.resuming = resuming
+        #: how many clients may come in; tell it how late timers come
+        self.pace = pace
         self.logic = logic
         #: what keeps an eye on the core of an edge; start and stop it
         self.watch = watch
+        #: what keeps the way to phones on UDP open; start and stop it
+        self.nat_pings = nat_pings
         self._serving = Serving(core, registrar, hooking, logic, events)
         edge = None if logic is None else logic.edge
-        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, edge)
+        self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, pace, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails
         self._dialled: set[bytes] = set()
 
@@ -118,14 +136,17 @@ class Element:
     def flow_lost(self, flow: Flow, reason: str) -> None:
         """A connection is gone, or could not be made: so is what waited on it, and the bindings that name it."""
         core = self.core
+        # Who sent what while the bindings still name the flow.
+        kept = self.resuming.hold(flow) if flow.accepted else ()
         opened = flow.accepted or flow.id in self._dialled
         self._dialled.discard(flow.id)
-        # The bindings first: what the loss sets going must not be sent to them.
+        # The bindings then: what the loss sets going must not be sent to them.
         core.spawn(core.location.flow_lost(flow.id), core.unexpected)
         self._intake.flow_lost(flow)
+        self._proofs.flow_lost(flow)
         if self.logic is not None:
             self.logic.edge.flow_lost(flow)
-        core.transactions.flow_lost(flow, reason, opened)
+        core.transactions.flow_lost(flow, reason, opened, kept)
         if flow.accepted and self.hooking.overrides("on_disconnect"):
             self.hooking.tell(lambda: self.hooking.hooks.on_disconnect(flow))
 
@@ -139,6 +160,7 @@ class Element:
 
     def tls_accepted(self, flow: Flow, peer: TlsPeer) -> Awaitable[None] | None:
         """A client has ended its TLS handshake. None: let it in; what is awaited may raise, to refuse it."""
+        self._proofs.look_at(flow, peer)
         hooking = self.hooking
         if not hooking.overrides("on_tls_accepted"):
             return None
@@ -155,8 +177,16 @@ class Element:
         """A browser asks for a WebSocket. Raises SIPError to refuse."""
         if self.draining:
             raise SIPError(503)
+        if not self.pace.admit(flow):
+            # browsers try again by themselves; a REGISTER that is refused JsSIP never repeats
+            raise SIPError(503, headers=[self.pace.again(2, 10)])
+        proof = await self._proofs.prove(handshake, flow)
+        if proof is not None:
+            flow.identity = proof.user
         if self.hooking.overrides("on_connect"):
             await self.hooking.run(lambda: self.hooking.hooks.on_connect(handshake, flow))
+        if proof is not None and flow.identity == proof.user and not flow.closed:
+            self._proofs.bind(flow, proof)
 
     def received(self, data: bytes, flow: Flow) -> None:
         """One whole message came."""

@@ -8,8 +8,8 @@ from oversip_tw.presence.settings import Settings
 from oversip_tw.presence.subscription import Subscription
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
-from oversip_tw.proxy.destinations import Destinations
 from oversip_tw.proxy.record_route import own_uri
+from oversip_tw.proxy.senders import caller_key
 from oversip_tw.proxy.uac import Uac
 from oversip_tw.proxy.whereabouts import shown
 from oversip_tw.server.changes import BindingChanges
@@ -23,12 +23,11 @@ from oversip_tw.sip.uri import Uri
 class RegistrationEvents:
     """The notifier, joined to core and registrar."""
 
-    __slots__ = ("_changes", "_core", "_destinations", "notifier")
+    __slots__ = ("_changes", "_core", "notifier")
 
     def __init__(self, core: Core, changes: BindingChanges, settings: Settings) -> None:
         self._core = core
         self._changes = changes
-        self._destinations = Destinations(core)
         self.notifier = Notifier(
             core.location.bindings,
             self._send,
@@ -68,7 +67,7 @@ class RegistrationEvents:
                 raise SIPError(489, headers=[("Allow-Events", PACKAGE)])
             subscription = self.notifier.refresh(request, None if arrival.unchallenged else arrival.user)
         if arrival.client:
-            key = self._destinations.binding_key(arrival)
+            key = caller_key(self._core, arrival)
             if key or subscription.flow_id != arrival.flow.id:
                 subscription.flow_id, subscription.key = arrival.flow.id, key
         seconds = self.notifier.seconds_left(subscription)

@@ -18,6 +18,7 @@ from oversip_tw.proxy.own_routes import OwnRoutes, refuse_foreign_route
 from oversip_tw.proxy.validation import is_for_ourselves, validate
 from oversip_tw.server.admission import Admission
 from oversip_tw.server.counters import Counters
+from oversip_tw.server.pace import Pace
 from oversip_tw.server.serving import Serving
 from oversip_tw.server.stateless import Stateless
 from oversip_tw.server.work import Work
@@ -40,8 +41,8 @@ _WITHOUT_ROUTE = "forbidden in-dialog request without top Route pointing to us"
 class Intake:
     """Lets requests in, absorbs them or refuses them."""
 
-    __slots__ = ("_admission", "_core", "_counters", "_edge", "_own_routes", "_pings", "_serving", "_stateless",
-                 "_waiting", "draining")  # fmt: skip
+    __slots__ = ("_admission", "_core", "_counters", "_edge", "_own_routes", "_pace", "_pings", "_serving",
+                 "_stateless", "_waiting", "draining")  # fmt: skip
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Intake:
         pings: Pings,
         serving: Serving,
         counters: Counters,
+        pace: Pace,
         edge: Edge | None = None,
     ) -> None:
         self._core = core
@@ -60,6 +62,7 @@ class Intake:
         self._pings = pings
         self._serving = serving
         self._counters = counters
+        self._pace = pace
         self._own_routes = OwnRoutes(core.ours, core.tokens)
         #: requests that wait for a credential look-up, by what a repetition of them has
         self._waiting: dict[tuple[object, ...], Work] = {}
@@ -139,6 +142,8 @@ class Intake:
                 raise SIPError(403, _WITHOUT_ROUTE)
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
+        if arrival.client and request.method == "REGISTER":
+            self._let_come(flow)
         if self._edge is None or not self._edge.allows_route(arrival):
             refuse_foreign_route(arrival, self._core.settings)
         check_loop(request, self._core.ours.sent_bys)
@@ -157,6 +162,14 @@ class Intake:
         if not task.done:
             work.task = task
             self._wait(work)
+
+    def _let_come(self, flow: Flow) -> None:
+        """Whoever is bound here is no newcomer, and WebSockets were counted when they opened: they are never told to
+        try again, for JsSIP would not."""
+        if flow.transport in ("ws", "wss") or self._core.location.is_bound(flow.id):
+            return
+        if not self._pace.admit(flow):
+            raise SIPError(503, headers=[self._pace.again(32, 32)])
 
     def _begin(self, work: Work, in_this_call: bool = False) -> int:
         """The server transaction of a request that may pass; gives the Max-Breadth it may use."""

@@ -10,11 +10,12 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.promise import Promise
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
-from oversip_tw.proxy.destinations import Destinations
+from oversip_tw.proxy.destinations import Destinations, Groups
 from oversip_tw.proxy.dialogs import Dialogs
 from oversip_tw.proxy.forwarding import drop_identities
 from oversip_tw.proxy.original import remember
 from oversip_tw.proxy.record_route import wants_record_route
+from oversip_tw.proxy.retargeting import Retargeting, user_with_rules
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.events import RegistrationEvents
@@ -228,6 +229,8 @@ class Serving:
         arrival, transaction = work.arrival, work.transaction
         assert transaction is not None
         try:
+            if user_with_rules(self._core, arrival):
+                return False
             groups = self._destinations.find_now(arrival)
             if groups is None:
                 return False
@@ -250,17 +253,29 @@ class Serving:
         if self._logic is not None:
             self._logic.on_request(arrival)
             return
+        aor = user_with_rules(self._core, arrival)
+        if aor:
+            await Retargeting(self._core, arrival, aor, self._find).begin()
+            return
         groups = await self._destinations.find(arrival)
         if "on_targets" in self._hooked:
-            await self._hooking.run(lambda: self._hooking.hooks.on_targets(arrival, groups))
-            groups = [group for group in groups if group]
+            groups = await self._ask_about_targets(arrival, groups)
             if arrival.handled:
                 return
-            if not groups:
-                raise SIPError(480)
         caller_key = self._destinations.caller_key(arrival)
         if not work.over:
             self._core.relay(arrival, transaction, groups, shares, caller_key)
+
+    async def _find(self, arrival: Arrival) -> Groups:
+        groups = await self._destinations.find(arrival)
+        return await self._ask_about_targets(arrival, groups) if "on_targets" in self._hooked else groups
+
+    async def _ask_about_targets(self, arrival: Arrival, groups: Groups) -> Groups:
+        await self._hooking.run(lambda: self._hooking.hooks.on_targets(arrival, groups))
+        groups = [group for group in groups if group]
+        if not groups and not arrival.handled:
+            raise SIPError(480)
+        return groups
 
     # -- answers ----------------------------------------------------------------------------------------------------
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oversip_tw.interfaces import Running
+from oversip_tw.interfaces import Flow, Running
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.senders import absent_key
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -55,6 +56,15 @@ class Work:
         if self.arrival.request.method == "INVITE" and not self.over:
             self._core.calls.refused(self.arrival.request, "the loss of the caller's connection")
         self.stop()
+
+    def lost(self) -> bytes:
+        """The caller's connection broke: whom to wait for."""
+        self.arrival.caller_key = absent_key(self._core, self.arrival)
+        return self.arrival.caller_key
+
+    def moved(self, flow: Flow) -> None:
+        """The caller is back, on ``flow``."""
+        self.arrival.flow = flow
 
     def stop(self) -> None:
         """Wait no longer."""

@@ -1,4 +1,4 @@
-"""What those who run the server may look at: its health, and its numbers."""
+"""What those who run the server may look at and change: its health, its numbers, and the API."""
 
 from __future__ import annotations
 
@@ -7,25 +7,52 @@ from typing import Any
 
 from twisted.internet.error import CannotListenError
 
+from oversip_tw.promise import spawn
+from oversip_tw.service.admin_token import NoToken, tokens_of
+from oversip_tw.service.api import SCHEMAS, TABLE, Context
 from oversip_tw.service.build import Parts, StartUpError
-from oversip_tw.web import Health, Metrics, Reading, admin_site
+from oversip_tw.web import Health, LimitedSite, Metrics, Reading
+from oversip_tw.web.api import Api, Guard
 
 
 def open_admin(parts: Parts, reactor: Any) -> Any:
-    """The port of ``/health`` and ``/metrics``, open; None where none is configured. Raises StartUpError."""
+    """The admin port, open; None where none is configured. Raises StartUpError."""
     wanted = parts.config.admin
     if wanted.port is None:
         return None
+    try:
+        tokens = tokens_of(parts.config)
+    except NoToken as error:
+        raise StartUpError(str(error)) from None
+    site = LimitedSite(_api(parts, reactor, tokens), reactor)
+    try:
+        return reactor.listenTCP(wanted.port, site, interface=wanted.address)
+    except CannotListenError as error:
+        raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
+
+
+def _api(parts: Parts, reactor: Any, tokens: tuple[str, ...]) -> Api:
+    core, admin = parts.element.core, parts.config.admin
 
     def works() -> dict[str, bool]:
         return {"accepting": not parts.element.draining}
 
-    try:
-        return reactor.listenTCP(
-            wanted.port, admin_site(Health(works), Metrics(readings(parts))), interface=wanted.address
+    def changed(peer: str, method: str, path: str, status: int) -> None:
+        core.log.info(
+            "admin: {method} {path} from {peer}: {status}", method=method, path=path, peer=peer, status=status
         )
-    except CannotListenError as error:
-        raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
+
+    return Api(
+        TABLE,
+        SCHEMAS,
+        {"/health": Health(works), "/metrics": Metrics(readings(parts))},
+        Context(parts),
+        Guard(tokens, (admin.address, *admin.hosts)),
+        reactor,
+        spawn,
+        core.unexpected,
+        changed,
+    )
 
 
 def readings(parts: Parts) -> list[Reading]:

@@ -19,15 +19,21 @@ from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.presence import settings as presence
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
+from oversip_tw.service.admin_token import token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
+from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.proofs import Proving, WrongFile, proving
+from oversip_tw.service.proofs import mistakes as proof_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
+from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
@@ -81,6 +87,9 @@ class Parts:
     connector: Connector
     lookups: DnsLookups
     hooks: Hooks
+    proving: Proving
+    #: None: there is no ``[turn]``
+    turn: TurnCredentials | None
     from_thread: FromThread
     #: the digest algorithms that a listener offers
     offers: dict[Listener, tuple[str, ...]]
@@ -96,7 +105,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     ``reactor`` is also the clock: `monotonic` makes it one that clock steps do not disturb. ``hooks`` stand for those
     that the configuration names.
     """
+    rules = _rules(config)
     hooks = _hooks(config, hooks)
+    proofs = _proving(config, reactor, log)
     from_thread = FromThread(reactor)
     store = _store(config, reactor, from_thread, log)
     users = store.users if store is not None else KnownUsers()
@@ -125,6 +136,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
             store=store,
             hooks=hooks,
             is_local=is_local,
+            **proofs.handed(),
         ),
         _element_settings(config, store, trust, offers),
     )
@@ -133,18 +145,29 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
     websockets: list[WebSocketFactory] = []
+    turn = None if config.turn is None else _turn(config, proofs, element)
 
     def websocket(listen: Listen, listener: BoundListener) -> WebSocketFactory:
-        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy)
+        factory = _websocket(config, listen, listener, reactor, element, streams, is_proxy, turn)
         websockets.append(factory)
         return factory
 
+    _follow_rules(element, rules, store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     return Parts(
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
-        from_thread, offers, websockets, websocket,
+        proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
+
+
+def _follow_rules(
+    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], store: SqliteStore | None
+) -> None:
+    """Of users: those of the configuration, and those in the store as they come and go."""
+    element.core.rules.configure(*rules)
+    if store is not None:
+        store.rules.follow(element.core.rules.store)
 
 
 def _websocket(
@@ -155,15 +178,18 @@ def _websocket(
     element: Element,
     streams: Streams,
     is_proxy: IsProxy,
+    turn: TurnCredentials | None,
 ) -> WebSocketFactory:
     """What one ws or wss listener listens with."""
+    ice = "" if config.turn is None else config.turn.path
+    page = phone_page(settings.page_domain(config), ice=ice) if listen.page else None
     return WebSocketFactory(
         element,
         streams.flows,
         listener,
         reactor,
         settings.websockets(config, listen, type(element.hooking.hooks) is not Hooks),
-        phone_page(settings.page_domain(config)) if listen.page else None,
+        page if turn is None else with_ice(page, listen, config, turn),
         element.connecting,
         partial(is_proxy, listen.transport),
         streams.connections,
@@ -189,6 +215,8 @@ def _element_settings(
         location=settings.remembering(config),
         by_domain=settings.by_domain(config),
         waiting=settings.resuming(config),
+        pace=settings.pace(config),
+        nat_pings=settings.nat_pings(config),
         algorithms=offers.get,
         authentication=settings.challenges(config),
         nonces=settings.nonces(config),
@@ -196,12 +224,14 @@ def _element_settings(
         events=presence.Settings() if config.registrar.reg_event else None,
         trace=config.log.messages,
         edge=settings.edge(config),
+        certificates=config.auth.certificates,
     )
 
 
 def mistakes(config: Config) -> list[Mistake]:
-    """What is wrong with a configuration that reads well: certificates that are none, hooks that cannot be loaded."""
-    found = certificate_mistakes(config)
+    """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
+    no token, hooks that cannot be loaded."""
+    found = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config), *token_mistakes(config)]
     try:
         _hooks(config)
     except StartUpError as error:
@@ -209,11 +239,32 @@ def mistakes(config: Config) -> list[Mistake]:
     return found
 
 
+def _proving(config: Config, reactor: Any, log: Log) -> Proving:
+    try:
+        return proving(config, reactor, log)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
+
+
+def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
+    try:
+        return TurnCredentials(config, proofs, element.authenticator)
+    except WrongFile as wrong:
+        raise StartUpError(str(wrong)) from None
+
+
 def _client_tls(config: Config) -> dict[str, ClientTls]:
     try:
         return client_tls(config)
     except CertificateError as error:
         raise StartUpError(str(error)) from None
+
+
+def _rules(config: Config) -> tuple[Mapping[str, Rules], Mapping[str, Rules]]:
+    wrong = rule_mistakes(config)
+    if wrong:
+        raise StartUpError(str(wrong[0]))
+    return configured(config)
 
 
 def _hooks(config: Config, given: Hooks | None = None) -> Hooks:

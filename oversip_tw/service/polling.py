@@ -11,27 +11,52 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.python import log
 
+#: seconds that epoll can be told
+_LONGEST = 1_000_000.0
 #: events taken at once: more make the kernel's list longer and nobody's turn shorter
 _MOST = 512
 
 
 class Poll:
-    """One look at epoll, and whatever is due by it. Stands for `EPollReactor.doPoll`."""
+    """Looks at epoll, and does whatever is due by it. Stands for `EPollReactor.doPoll`.
+
+    It looks again, as long as there is nothing else for the reactor to do: no timer was set or is due, no thread has
+    called, and nobody has stopped it. What the reactor does in between takes as long as reading a socket.
+    """
 
     __slots__ = ("_poller", "_reactor", "_selectables")
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._poller = reactor._poller
+        self._poller: Any = reactor._poller
         self._selectables: dict[int, Any] = reactor._selectables
 
-    def __call__(self, timeout: float | None) -> None:
+    def __call__(self, timeout: Any) -> None:
+        """``timeout`` in seconds; None: for as long as it takes; 0: look once."""
+        while self._look(timeout) and timeout != 0:
+            timeout = self._rest()
+            if timeout == 0:
+                return
+
+    def _rest(self) -> Any:
+        """Until when nothing but sockets has to be looked at: seconds as of `__call__`, 0 if there is something."""
+        reactor = self._reactor
+        if reactor._newTimedCalls or reactor.threadCallQueue or reactor._justStopped or not reactor.running:
+            return 0
+        waiting = reactor._pendingTimedCalls
+        if not waiting:
+            return None
+        rest: float = waiting[0].time - reactor.seconds()
+        return min(rest, _LONGEST) if rest > 0 else 0
+
+    def _look(self, timeout: Any) -> bool:
+        """False: a signal came in between."""
         selectables = self._selectables
         try:
             events = self._poller.poll(-1 if timeout is None else timeout, min(len(selectables), _MOST))
         except OSError as error:
             if error.errno == errno.EINTR:
-                return
+                return False
             raise
         for number, event in events:
             selectable = selectables.get(number)
@@ -41,6 +66,7 @@ class Poll:
                     self._read(selectable)
                 else:
                     self._anything(selectable, number, event)
+        return True
 
     def _read(self, selectable: Any) -> None:
         """By far the most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import attrs
@@ -11,11 +12,14 @@ from oversip_tw.promise import spawn
 from oversip_tw.service import settings
 from oversip_tw.service.build import Parts, make_hooks
 from oversip_tw.service.hooks import HooksError, initialise, modules_anew
+from oversip_tw.service.proofs import mistakes as proof_mistakes
+from oversip_tw.service.proofs import turn_secret
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
+from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.transport.tls import CertificateError
 
 #: what is taken over from a new file; everything else waits for the next start
-TAKEN_OVER = ("hooks", "edge", "trusted", "route", "profile")
+TAKEN_OVER = ("hooks", "edge", "trusted", "route", "profile", "user_rules")
 
 Reread = Callable[[], Config]
 
@@ -52,7 +56,7 @@ def fresh_config(old: Config, reread: Reread | None) -> tuple[Config, list[str]]
 def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, list[str]]:
     """Work by the file as it is now: as `fresh_config`. Raises Refused, and then nothing has changed."""
     config, waiting = fresh_config(old, reread)
-    wrong = certificate_mistakes(config)
+    wrong = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config)]
     if wrong:
         raise Refused([str(mistake) for mistake in wrong])
     element = parts.element
@@ -71,7 +75,12 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
         raise Refused([str(error)]) from None
     parts.connector.use_tls(towards)
     element.core.use(settings.routing(config))
+    element.core.rules.configure(*configured(config))
     parts.trust.rewrite(settings.trusted(config))
+    element.authenticator.rotate(os.urandom(32))
+    parts.proving.reread(config)
+    if parts.turn is not None:
+        parts.turn.use(turn_secret(config))
     edge = settings.edge(config)
     if element.logic is not None and element.watch is not None and edge is not None:
         element.logic.edge.use(edge)

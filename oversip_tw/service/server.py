@@ -69,7 +69,7 @@ class Server(Service):
         open_more_files()
         log = SafeLog("oversip", self._config.log.level)
         self.parts = parts = build(self._config, self._reactor, log, self._hooks)
-        self._watchdog = Watchdog(self._reactor, log)
+        self._watchdog = Watchdog(self._reactor, log, parts.element.pace.late)
         try:
             parts.from_thread.wait(parts.location.load())
             initialise(parts.hooks)
@@ -81,11 +81,14 @@ class Server(Service):
             raise StartUpError(str(error)) from None
         super().startService()
         parts.location.start()
+        if parts.proving.remote is not None:
+            parts.proving.remote.start()
         self._watchdog.start()
         if parts.store is not None:
             parts.store.start()
-        if parts.element.watch is not None:
-            parts.element.watch.start()
+        for each in (parts.element.watch, parts.element.nat_pings):
+            if each is not None:
+                each.start()
         self._undo_signals.append(on_signal(signal.SIGUSR1, lambda: self._reactor.callFromThread(self._user_reload)))
         self._undo_signals.append(on_signal(signal.SIGHUP, lambda: self._reactor.callFromThread(self.reload)))
         parts.element.hooking.tell(lambda: parts.hooks.on_start(parts.element.core))
@@ -179,14 +182,17 @@ class Server(Service):
         parts.element.draining = True
         await parts.listeners.stop_accepting()
         await self._drain()
-        if parts.element.watch is not None:
-            parts.element.watch.stop()
+        for each in (parts.element.watch, parts.element.nat_pings):
+            if each is not None:
+                each.stop()
         await parts.element.hooking.finish(parts.element.hooking.hooks.on_stop)
         await parts.listeners.stop()
         if self._admin is not None:
             await self._admin.stopListening()
         parts.connector.close()
         parts.lookups.close()
+        if parts.proving.remote is not None:
+            parts.proving.remote.stop()
         parts.location.stop()
         self._watchdog.stop()
         if parts.store is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oversip_tw.auth import authenticator, floods, nonce
+from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
 from oversip_tw.config.domains import aor
@@ -13,6 +14,8 @@ from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.aliases import FixedAliases
 from oversip_tw.resolve import settings as resolve
+from oversip_tw.server import nat_pings as pings
+from oversip_tw.server import pace as paces
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
@@ -78,6 +81,7 @@ def streams(config: Config) -> StreamSettings:
         stalled=limits.write_stall,
         connect=timers.connect,
         idle=timers.idle,
+        unacknowledged=timers.unacknowledged,
     )
 
 
@@ -118,6 +122,7 @@ def bindings(config: Config) -> registrar.Settings:
         min_expires=given.min_expires,
         max_expires=given.max_expires,
         default_expires=given.default_expires,
+        spread_for=given.spread_for,
         max_bindings=given.max_bindings,
         max_contacts=config.limits.contacts,
         when_full="refuse" if given.when_full == "refuse" else "replace",
@@ -156,19 +161,35 @@ def resuming(config: Config) -> waiting.Settings:
     return waiting.Settings(resume=config.timers.resume, resume_bye=config.timers.resume_bye)
 
 
+def pace(config: Config) -> paces.Settings:
+    """How many clients may come at once."""
+    return paces.Settings(most=config.limits.arrivals, exempt=config.limits.exempt)
+
+
+def nat_pings(config: Config) -> pings.Settings:
+    """How phones on UDP are asked whether they are there."""
+    given = config.registrar
+    return pings.Settings(given.nat_ping, given.nat_ping_interval, given.nat_ping_misses)
+
+
 def challenges(config: Config) -> authenticator.Settings:
     """What is offered to whoever has to prove who they are."""
-    return authenticator.Settings(algorithms=config.auth.algorithms)
+    auth = config.auth
+    authz_server = "" if config.jwt is None else config.jwt.authz_server or ""
+    return authenticator.Settings(auth.algorithms, auth.qop, auth.userhash, authz_server)
 
 
 def challenges_of(config: Config, listen: Listen) -> tuple[str, ...]:
     """The same on one listener."""
-    return tuple(dict.fromkeys((*config.auth.algorithms, *listen.algorithms)))
+    safe = listen.transport in ("tls", "wss") or (config.auth.plain_tokens and listen.transport in ("tcp", "ws"))
+    bearer = (BEARER,) if config.jwt is not None and config.jwt.challenge and safe else ()
+    return (*dict.fromkeys((*config.auth.algorithms, *listen.algorithms)), *bearer)
 
 
 def nonces(config: Config) -> nonce.Settings:
-    """How long a nonce serves."""
-    return nonce.Settings(life=config.auth.nonce_life)
+    """How long a nonce serves, and how often."""
+    auth = config.auth
+    return nonce.Settings(life=auth.nonce_life, window=auth.nonce_window, once=auth.nonce_once)
 
 
 def flood_limits(config: Config) -> floods.Settings:
@@ -194,7 +215,13 @@ def connections(config: Config) -> int:
 def trusted(config: Config) -> list[TrustedSource]:
     """Who is trusted by where it comes from."""
     sources = [
-        TrustedSource((each.network,), Role(each.role), each.port, frozenset(each.transports) or None)
+        TrustedSource(
+            () if each.network is None else (each.network,),
+            Role(each.role),
+            each.port,
+            frozenset(each.transports) or None,
+            each.certificate or "",
+        )
         for each in config.trusted
     ]
     if config.edge is not None and config.edge.core_sources:

@@ -1,6 +1,9 @@
-"""Tells when the reactor stood still: everybody waits while a hook, a slow disk or a defect holds it (K15)."""
+"""Tells when the reactor stood still: everybody waits while a hook, a slow disk or a defect holds it (K15), or too many
+clients come at once."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from oversip_tw.interfaces import Clock, Delayed, Log
 
@@ -15,8 +18,10 @@ QUIET = 1.0
 class Watchdog:
     """Looks again and again how late it is; at most one line of log per second, naming the longest since the last."""
 
-    def __init__(self, clock: Clock, log: Log) -> None:
+    def __init__(self, clock: Clock, log: Log, late: Callable[[float], None]) -> None:
+        """``late`` hears of each look how many seconds late it came."""
         self._clock = clock
+        self._late = late
         self._log = log
         self._due = 0.0
         self._told = clock.seconds() - QUIET
@@ -40,6 +45,7 @@ class Watchdog:
     def _look(self) -> None:
         now = self._clock.seconds()
         late = now - self._due
+        self._late(late)
         if late > BLOCKED:
             self._longest = max(self._longest, late)
         if self._longest and now - self._told >= QUIET:

@@ -189,3 +189,18 @@ PyObject *oversip_is_call_id(PyObject *module, PyObject *text)
     }
     return PyBool_FromLong(stop != at && stop == end);
 }
+
+PyObject *oversip_plain_cseq(PyObject *module, PyObject *text)
+{
+    const char *at, *end, *stop;
+    long number = 0;
+
+    if (!ascii(text, &at, &end))
+        return none(NULL);
+    stop = after(at, end, DIGIT);
+    if (stop == at || stop - at > 9 || end - stop < 2 || *stop != ' ' || after(stop + 1, end, TOKEN) != end)
+        Py_RETURN_NONE;
+    for (; at < stop; at++)
+        number = number * 10 + (*at - '0');
+    return Py_BuildValue("lN", number, text_of(stop + 1, end));
+}

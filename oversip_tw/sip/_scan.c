@@ -147,6 +147,61 @@ static PyObject *values(PyObject *module, PyObject *const *arguments, Py_ssize_t
     return found;
 }
 
+/* "name: value"; NULL without an exception for a value with CR or LF */
+static PyObject *field(PyObject *name, PyObject *value)
+{
+    const char *first, *first_end, *second, *second_end;
+    Py_ssize_t size;
+    PyObject *line;
+
+    if (!fits(PyUnicode_Check(name) && PyUnicode_Check(value), "a field is a name and a value"))
+        return NULL;
+    if (!ascii(name, &first, &first_end) || !ascii(value, &second, &second_end)) {
+        size = PyUnicode_GET_LENGTH(value);
+        if (PyErr_Occurred() || PyUnicode_FindChar(value, '\n', 0, size, 1) >= 0
+            || PyUnicode_FindChar(value, '\r', 0, size, 1) >= 0)
+            return NULL;
+        return PyUnicode_FromFormat("%U: %U", name, value);
+    }
+    size = second_end - second;
+    if (memchr(second, '\n', size) != NULL || memchr(second, '\r', size) != NULL)
+        return NULL;
+    line = PyUnicode_New(first_end - first + 2 + size, 127);
+    if (line != NULL) {
+        char *to = (char *)PyUnicode_1BYTE_DATA(line);
+
+        memcpy(to, first, first_end - first);
+        memcpy(to + (first_end - first), ": ", 2);
+        memcpy(to + (first_end - first) + 2, second, size);
+    }
+    return line;
+}
+
+static PyObject *add_fields(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *fields, *names;
+
+    if (!fits(count == 2 && PyList_Check(arguments[0]), "add_fields(list, sequence)"))
+        return NULL;
+    fields = PySequence_Fast(arguments[1], "add_fields(list, sequence)");
+    names = fields == NULL ? NULL : PyTuple_New(PySequence_Fast_GET_SIZE(fields));
+    for (Py_ssize_t each = 0; names != NULL && each < PyTuple_GET_SIZE(names); each++) {
+        PyObject *pair = PySequence_Fast_GET_ITEM(fields, each), *line = NULL;
+
+        if (fits(PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2, "a field is a name and a value"))
+            line = field(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+        if (line == NULL || PyList_Append(arguments[0], line) < 0) {
+            Py_XDECREF(line);
+            Py_CLEAR(names);
+            break;
+        }
+        Py_DECREF(line);
+        PyTuple_SET_ITEM(names, each, Py_NewRef(PyTuple_GET_ITEM(pair, 0)));
+    }
+    Py_XDECREF(fields);
+    return names == NULL ? none(NULL) : names;
+}
+
 /* The octets of one line; `owner` is to be released. */
 static int octets_of(PyObject *line, PyObject **owner, const char **start, Py_ssize_t *size)
 {
@@ -227,6 +282,8 @@ static PyMethodDef functions[] = {
     {"address_with_params", oversip_address_with_params, METH_O, NULL},
     {"uri_with_params", oversip_uri_with_params, METH_O, NULL},
     {"is_call_id", oversip_is_call_id, METH_O, NULL},
+    {"plain_cseq", oversip_plain_cseq, METH_O, NULL},
+    {"add_fields", (PyCFunction)(void (*)(void))add_fields, METH_FASTCALL, NULL},
     {"wire", (PyCFunction)(void (*)(void))wire, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -74,6 +74,7 @@ PyObject *oversip_plain_uri(PyObject *module, PyObject *text);
 int before_uri(const char **at, const char *end, const char **name, const char **stop);
 int is_host_name(const char *at, const char *end);
 PyObject *oversip_is_call_id(PyObject *module, PyObject *text);
+PyObject *oversip_plain_cseq(PyObject *module, PyObject *text);
 
 /* what _params.c has for it */
 PyObject *oversip_address_with_params(PyObject *module, PyObject *text);

@@ -8,7 +8,7 @@ from typing import Final
 from oversip_tw.sip import grammar, names
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.memo import Memo
-from oversip_tw.sip.scan import is_call_id
+from oversip_tw.sip.scan import is_call_id, plain_cseq
 
 MISSING: Final = {
     "via": "Missing Via",
@@ -20,14 +20,7 @@ MISSING: Final = {
 #: what a response takes from its request (RFC 3261 §8.2.6.2); `Layout.copied` has the same
 COPIED: Final = ("via", "from", "to", "call-id", "cseq")
 
-METHODS: Final = frozenset(
-    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
-).union(("SUBSCRIBE", "UPDATE"))
-#: so few digits make a number below 2**31
-_SHORT: Final = 9
-
-_MEMO = 4096  # CSeq values
-_MEMO_TEXT = 63  # characters of one
+_MEMO: Final = 4096  # lengths
 _hops: Final = {str(hops): hops for hops in range(256)}
 
 
@@ -47,31 +40,18 @@ def read_call_id(text: str) -> str:
     return text
 
 
+def read_cseq(text: str) -> tuple[int, str]:
+    """Number, below 2**31 (RFC 3261 §8.1.1.5), and method. Raises ParseError."""
+    plain = plain_cseq(text)
+    return _read_cseq(text) if plain is None else plain
+
+
 def _read_cseq(text: str) -> tuple[int, str]:
-    digits, _, method = text.partition(" ")
-    if method in METHODS and len(digits) <= _SHORT and digits.isascii() and digits.isdigit():
-        return int(digits), method
     match = grammar.cseq.fullmatch(text)
     number = None if match is None else grammar.number(match[1], 2**31 - 1)
     if match is None or number is None:
         raise ParseError("Bad CSeq")
     return number, match[2]
-
-
-_cseqs: Final[dict[str, tuple[int, str]]] = {}
-
-
-def read_cseq(text: str) -> tuple[int, str]:
-    """Number, below 2**31 (RFC 3261 §8.1.1.5), and method. Raises ParseError."""
-    # By hand what `Memo` does: a class of dictionaries with a method costs 1,000 instructions when compiled.
-    found = _cseqs.get(text)
-    if found is None:
-        found = _read_cseq(text)
-        if len(text) <= _MEMO_TEXT:
-            if len(_cseqs) >= _MEMO:
-                _cseqs.clear()
-            _cseqs[text] = found
-    return found
 
 
 def read_max_forwards(text: str) -> int:

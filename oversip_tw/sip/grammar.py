@@ -95,6 +95,8 @@ _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]"
 callid = re.compile(rf"{_WORD}++(?>(?:@{_WORD}++)?)")
 #: groups: number, method
 cseq = re.compile(rf"([0-9]++){_LWS}({_TOKEN}++)")
+#: groups: number, method; as it usually is
+plain_cseq = re.compile(rf"([0-9]{{1,9}}) ({_TOKEN}++)")
 sip_version = re.compile(r"[Ss][Ii][Pp]/[0-9]++\.[0-9]++")
 #: groups: version, status, reason
 status_line = re.compile(r"([Ss][Ii][Pp]/[0-9]++\.[0-9]++) ([1-6][0-9]{2}) ([^\x00-\x08\x0a-\x1f\x7f]*+)")

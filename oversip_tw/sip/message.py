@@ -10,7 +10,7 @@ from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.head import Head, checked, head_of
 from oversip_tw.sip.layout import Layout, layout_of
-from oversip_tw.sip.scan import wire
+from oversip_tw.sip.scan import add_fields, wire
 from oversip_tw.sip.status import phrase
 from oversip_tw.sip.uri import Uri
 from oversip_tw.sip.via import Via
@@ -296,14 +296,10 @@ class Request(Message):
         starts = None if self._copy_lines(lines, tag) else self._copy_fields(lines, tag)
         if status == 100 and self.has("Timestamp"):
             headers = [*headers, ("Timestamp", self.get("Timestamp") or "")]
-        added = []
-        for name, value in headers:
-            if "\n" in value or "\r" in value:
-                checked(name, value)
-            lines.append(f"{name}: {value}")
-            added.append(name)
+        names = add_fields(lines, headers)
+        if names is None:
+            raise ValueError("a header field value holds no CR or LF")
         lines.append("Content-Length: 0")
-        names = tuple(added)
         if starts is None:
             layout = self._layout.answers.get(names) or self._layout.answer(names)
         else:

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeVar
 from oversip_tw.sip import grammar
 from oversip_tw.sip.address import NameAddr, unreadable_address
 from oversip_tw.sip.errors import ParseError
-from oversip_tw.sip.fields import METHODS, first_of, read_call_id, read_content_length, read_cseq, read_max_forwards
+from oversip_tw.sip.fields import first_of, read_call_id, read_content_length, read_cseq, read_max_forwards
 from oversip_tw.sip.layout import Layout, known, layout_called, layout_of
 from oversip_tw.sip.limits import Limits
 from oversip_tw.sip.memo import Memo
@@ -24,6 +24,9 @@ T = TypeVar("T")
 Framing = Literal["datagram", "stream", "websocket"]
 
 DEFAULT: Final = Limits()
+_METHODS: Final = frozenset(
+    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER")
+).union(("SUBSCRIBE", "UPDATE"))
 _SIP: Final = frozenset(("SIP/", "sip/"))
 #: characters of a status line without reason and the space before it
 _BARE_STATUS: Final = len("SIP/2.0 200")
@@ -168,7 +171,7 @@ def _request_line(start: str, limits: Limits) -> tuple[str, Uri]:
     uri_text = start[space + 1 : end]
     if " " in uri_text:
         raise _odd_request_line(start)
-    if method not in METHODS and grammar.token.fullmatch(method) is None:
+    if method not in _METHODS and grammar.token.fullmatch(method) is None:
         raise ParseError("Bad Method")
     if len(uri_text) > limits.uri:
         raise ParseError(status=414)
@@ -210,7 +213,7 @@ def _read(message: Message, reading: list[str], layout: Layout, limits: Limits) 
 def _check_request(request: Request, reading: list[str], layout: Layout, limits: Limits) -> None:
     method = request.method
     if request.cseq_method != method:
-        raise ParseError("CSeq Of Another Method", 400 if method in METHODS else 501)
+        raise ParseError("CSeq Of Another Method", 400 if method in _METHODS else 501)
     if layout.routes and _crowded(reading, layout, layout.routes, limits.routes):
         raise ParseError("Too Many Route")
     if layout.contacts and _crowded(reading, layout, layout.contacts, limits.contacts):

@@ -7,7 +7,7 @@ plain to one of the two need not be to the other: that only costs time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from oversip_tw.sip import grammar
@@ -112,6 +112,21 @@ def _is_call_id(text: str) -> bool:
     return grammar.callid.fullmatch(text) is not None
 
 
+def _plain_cseq(text: str) -> tuple[int, str] | None:
+    """Number and method of a CSeq of nine digits at most, and one space."""
+    match = grammar.plain_cseq.fullmatch(text)
+    return None if match is None else (int(match[1]), match[2])
+
+
+def _add_fields(lines: list[str | None], fields: Sequence[tuple[str, str]]) -> tuple[str, ...] | None:
+    """Append the lines of ``fields`` (name, value), and give the names; None if a value holds CR or LF."""
+    for name, value in fields:
+        if "\n" in value or "\r" in value:
+            return None
+        lines.append(f"{name}: {value}")
+    return tuple([name for name, _ in fields])
+
+
 def _wire(lines: list[str | None], body: bytes) -> bytes:
     """A message as it goes on the wire. What is no line is left out."""
     return "\r\n".join(filter(None, lines)).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
@@ -128,4 +143,8 @@ address_with_params: Final[Callable[[str], _AddressWithParams | None]] = (
 )
 uri_with_params: Final[Callable[[str], _UriWithParams | None]] = native.uri_with_params if native else _uri_with_params
 is_call_id: Final[Callable[[str], bool]] = native.is_call_id if native else _is_call_id
+plain_cseq: Final[Callable[[str], tuple[int, str] | None]] = native.plain_cseq if native else _plain_cseq
+add_fields: Final[Callable[[list[str | None], Sequence[tuple[str, str]]], tuple[str, ...] | None]] = (
+    native.add_fields if native else _add_fields
+)
 wire: Final[Callable[[list[str | None], bytes], bytes]] = native.wire if native else _wire

@@ -54,6 +54,16 @@ MIGRATIONS = (
         PRIMARY KEY (name, position)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE user_rules (
+        aor TEXT NOT NULL PRIMARY KEY,
+        forward_busy TEXT,
+        forward_no_answer TEXT,
+        forward_unregistered TEXT,
+        ring_timeout REAL,
+        version INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA = len(MIGRATIONS)
 

@@ -34,6 +34,9 @@ _REMOVE = (
 )
 _LIST = "SELECT name, domain FROM users WHERE NOT removed ORDER BY domain, name"
 
+_AFTER = "SELECT name, domain FROM users WHERE removed = 0 AND (domain, name) > (?, ?) ORDER BY domain, name LIMIT ?"
+_IS = "SELECT 1 FROM users WHERE name = ? AND domain = ? AND removed = 0"
+
 
 class UnknownUser(Exception):
     """There is no such user."""
@@ -74,6 +77,17 @@ def remove_user(database: sqlite3.Connection, name: str, domain: str) -> None:
 def list_users(database: sqlite3.Connection) -> list[tuple[str, str]]:
     """(name, domain) of every user, by domain and name."""
     return database.execute(_LIST).fetchall()
+
+
+def users_after(database: sqlite3.Connection, last: tuple[str, str] | None, most: int) -> list[tuple[str, str]]:
+    """``most`` users that come after ``last`` (name, domain), as `list_users`; None: the first ones."""
+    name, domain = last or ("", "")
+    return database.execute(_AFTER, (domain, name, most)).fetchall()
+
+
+def is_user(database: sqlite3.Connection, name: str, domain: str) -> bool:
+    """There is such a user; ``domain`` in lower case."""
+    return database.execute(_IS, (name, domain)).fetchone() is not None
 
 
 def is_name(name: str) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from oversip_tw.interfaces import Clock, Delayed
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, StoreFailed
-from oversip_tw.store import bindings
+from oversip_tw.store import bindings, rules
 from oversip_tw.store.database import open_database
 from oversip_tw.store.secrets import secrets
 from oversip_tw.store.users import KnownUsers, changed_since
 from oversip_tw.store.worker import FromThread, Worker
+
+T = TypeVar("T")
 
 #: seconds between two looks at what another process did to the users
 POLL_INTERVAL = 1.0
@@ -37,6 +40,7 @@ class SqliteStore:
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.users = KnownUsers()
+        self.rules = rules.KnownRules()
         self._path = path
         self._clock = clock
         self._failed = failed
@@ -44,6 +48,7 @@ class SqliteStore:
         database = open_database(path)
         try:
             self.users.take(changed_since(database, 0))
+            self.rules.take(rules.changed_since(database, 0))
         except sqlite3.Error as error:
             database.close()
             raise StoreFailed(f"cannot read {path}: {error}") from error
@@ -80,9 +85,22 @@ class SqliteStore:
         self._polling = self._clock.callLater(POLL_INTERVAL, self._poll)
 
     async def refresh_users(self) -> None:
-        """Take over what another process did to the users. Raises StoreFailed."""
-        version = self.users.version
-        self.users.take(await self._worker.read(lambda database: changed_since(database, version)))
+        """Take over what another process did to the users and their rules. Raises StoreFailed."""
+        version, ruled = self.users.version, self.rules.version
+        users, found = await self._worker.read(
+            lambda database: (changed_since(database, version), rules.changed_since(database, ruled))
+        )
+        self.users.take(users)
+        self.rules.take(found)
+
+    async def ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``work`` finds in the database. Raises StoreFailed, and whatever ``work`` raises."""
+        return await self._worker.read(work)
+
+    async def change(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Let ``work`` change users or rules; what it did is durable, and known here. Raises as `ask`."""
+        await self._worker.write(work)
+        await self.refresh_users()
 
     async def close(self) -> None:
         """Finish what is there and close the file."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+from collections.abc import Collection
 
 from oversip_tw.store.passwords import ALGORITHMS
 
@@ -19,10 +21,12 @@ class KnownUsers:
     look-up waits behind a commit. Every row carries the number of its change: `changed_since` reads only what is new.
     """
 
-    __slots__ = ("_digests", "version")
+    __slots__ = ("_digests", "_names", "version")
 
     def __init__(self) -> None:
         self._digests: dict[tuple[str, str], Digests] = {}
+        #: names by userhash and domain; None: nobody has asked for one yet
+        self._names: dict[tuple[str, str], str] | None = None
         #: number of the newest change that is known here
         self.version = 0
 
@@ -42,12 +46,37 @@ class KnownUsers:
         digest = digests[position]
         return None if digest is None else digest.hex()
 
+    def name_of(self, userhash: str, domain: str, algorithm: str) -> str | None:
+        """Who has that userhash (RFC 7616 §3.4.4) by any of `ALGORITHMS`; they give different ones."""
+        if self._names is None:
+            self._names = {}
+            for name, home in self._digests:
+                self._note(name, home, True)
+        return self._names.get((userhash, domain.lower()))
+
+    def _note(self, name: str, domain: str, there: bool) -> None:
+        """Somebody came or went."""
+        if self._names is None:
+            return
+        octets = f"{name}:{domain}".encode("utf-8", "surrogateescape")
+        for hash in ALGORITHMS.values():
+            key = (hashlib.new(hash, octets, usedforsecurity=False).hexdigest(), domain)
+            if there:
+                self._names[key] = name
+            else:
+                self._names.pop(key, None)
+
     def set(self, user: str, domain: str, digests: Digests | None) -> None:
         """Remember what `passwords.digests` gave; None: the user is gone."""
         if digests is None:
             self._digests.pop((user, domain.lower()), None)
         else:
             self._digests[user, domain.lower()] = digests
+        self._note(user, domain.lower(), digests is not None)
+
+    def names(self) -> Collection[tuple[str, str]]:
+        """Name and domain of every user."""
+        return self._digests.keys()
 
     def take(self, rows: list[tuple[str, str, bytes | None, bytes | None, bytes | None, int, int]]) -> None:
         """Take over rows of `changed_since`."""

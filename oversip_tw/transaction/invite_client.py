@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.client import GIVE_UP, ClientTransaction
 from oversip_tw.transaction.hop_by_hop import ack, cancel
 from oversip_tw.transaction.timers import Timers
@@ -86,14 +87,46 @@ class InviteClientTransaction(ClientTransaction):
     def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Send a CANCEL with these further ``headers`` (Reason), once, as soon as a provisional response has come.
 
-        Nothing is sent when a final response comes first. Afterwards expect `ClientUser.answered` (487, or whatever
-        final response crossed the CANCEL) or `timed_out`.
+        Nothing is sent when a final response comes first, and nothing before a client that is waited for is back.
+        Afterwards expect `ClientUser.answered` (487, or whatever final response crossed the CANCEL) or `timed_out`.
         """
         if self.finished or self._cancel_sent or self._cancel_headers is not None:
             return
         self._cancel_headers = headers
-        if self.state is PROCEEDING:
+        if self.state is PROCEEDING and not (self.client_flow and self.flow.closed):
             self._send_cancel(headers)
+
+    def flow_lost(self, reason: str) -> None:
+        """The connection is gone: it fails, unless the client is waited for."""
+        if not self.finished:
+            if self.client_flow and self.flow.closed and self.user.waits(self):
+                self._stop_timer()
+            else:
+                super().flow_lost(reason)
+
+    def move(self, flow: Flow, uri: Uri) -> None:
+        """The client is on ``flow`` now, and ``uri`` is what it calls itself: it is sent the INVITE again, as if that
+        had been lost on its way, or the CANCEL that it has missed. One that knows the branch repeats its answer,
+        another one rings."""
+        if self.finished:
+            return
+        self._stop_timer()
+        if uri is not self.request.uri:
+            self.request.uri = uri
+            self._data = self.request.to_bytes()
+        self.table.moved_client(self, flow)
+        self.flow = flow
+        if self._cancel_headers is not None:
+            self._send_cancel(self._cancel_headers)
+        else:
+            self.state = CALLING
+            self._interval = self.timers.t1
+            self._begin(self.timers.b)
+
+    def superseded(self, key: bytes, flow: Flow) -> None:
+        """The binding ``key``, which was on our flow, is on ``flow`` now."""
+        if not self.finished:
+            self.user.superseded(self, key, flow)
 
     def unreachable(self, reason: str) -> None:
         """Nobody listens at the peer's address. One that has let it ring is believed to live, unless we cancelled."""

@@ -94,6 +94,17 @@ class InviteServerTransaction(ServerTransaction):
         elif self.state is COMPLETED:
             self._send(self._last)
 
+    def _say_again(self) -> None:
+        if self.state is PROCEEDING:
+            self._speak()
+        if self._last:
+            self._send(self._last)
+
+    @property
+    def last(self) -> bytes:
+        """The latest response, as it was sent."""
+        return self._last
+
     def acknowledged(self) -> bool:
         """An ACK came. False: it is one for a 2xx, which belongs to the user (RFC 6026 §8.7)."""
         if self.state is ACCEPTED:
@@ -126,6 +137,8 @@ class InviteServerTransaction(ServerTransaction):
             data = response.to_bytes()
             if status >= 200 and status < 300:
                 self._accept()
+                if self.client_flow and self.flow.closed:
+                    self._last = data  # for a client that comes back
             else:
                 self._last = data
                 if status >= 300:

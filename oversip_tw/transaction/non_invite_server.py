@@ -54,8 +54,12 @@ class NonInviteServerTransaction(ServerTransaction):
             self.start()
 
     def fired(self, which: int) -> None:
-        """The only timer of this transaction has fired: it is slow to be answered."""
-        self._still_trying()
+        """The timer of this transaction has fired: it is slow to be answered, or a client that lost its connection
+        stays away."""
+        if self.final_sent:
+            self.terminate()
+        else:
+            self._still_trying()
 
     def received(self) -> None:
         """The request came again: say again what was said last, if anything."""
@@ -70,6 +74,11 @@ class NonInviteServerTransaction(ServerTransaction):
             self._complete()
             self._send(data)
 
+    def _say_again(self) -> None:
+        self.received()
+        if self.state is COMPLETED and self.flow.reliable:
+            self.terminate()
+
     def abandon(self) -> None:
         """End without an answer: when the next hop never gave one, a 408 would come too late for everybody
         (RFC 4320 §4.2). Repeated requests are absorbed in silence for as long as after an answer."""
@@ -81,9 +90,10 @@ class NonInviteServerTransaction(ServerTransaction):
         self.final_sent = True
         self._stop_timer()
         self.state = COMPLETED
-        if self.flow.reliable:
+        if self.flow.reliable and not (self.client_flow and self.flow.closed):
             self.terminate()
         else:
+            # over UDP it may have to be said again, and to whom lost his connection once he is back
             self._absorb(self.timers.j)
             self.let_go()
 

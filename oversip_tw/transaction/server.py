@@ -70,6 +70,24 @@ class ServerTransaction(Lasting):
         if heard:
             user.failed(self)
 
+    def move(self, flow: Flow) -> None:
+        """The client has come back on ``flow``: the last thing said is said again there, and the rest follows it."""
+        if self.table.moved_server(self, flow):
+            self.flow = flow
+            self._say_again()
+            self.user.moved(flow)
+        else:
+            self.stay_away()
+
+    def _say_again(self) -> None:
+        """Say what was said last, and may not have been heard."""
+
+    def stay_away(self) -> None:
+        """The client did not come back: there is nobody to hear even what was said already."""
+        user = self.user
+        self.terminate()
+        user.failed(self)
+
     def terminate(self) -> None:
         """Leave the table at once and stop all timers. What comes after that is ignored."""
 

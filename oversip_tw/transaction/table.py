@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -193,22 +193,81 @@ class Transactions:
         transaction.answered(response)
         return True
 
-    def flow_lost(self, flow: Flow, reason: str = "connection lost", opened: bool = True) -> None:
+    def flow_lost(
+        self,
+        flow: Flow,
+        reason: str = "connection lost",
+        opened: bool = True,
+        kept: Collection[ServerTransaction] = (),
+    ) -> None:
         """A connection has gone. ``opened``: False if it could never be made, so that nothing was sent on it.
 
-        A client's transactions fail. A hop's run on: its answers may come on another connection, ours open one; only
-        what was never sent fails.
+        A client's transactions fail, those excepted that are ``kept`` until it is back and the INVITEs whose users
+        wait for that. A hop's run on: its answers may come on another connection, ours open one; only what was never
+        sent fails.
         """
         for transaction in list(self._on_flow.get(flow, ())):
             if isinstance(transaction, ServerTransaction):
-                transaction.flow_lost()
+                if transaction not in kept:
+                    transaction.flow_lost()
             elif transaction.client_flow or not opened:
                 transaction.flow_lost(reason)
+
+    def served_on(self, flow: Flow) -> list[ServerTransaction]:
+        """The requests that came by this connection of a client and whose transactions stand."""
+        return [each for each in self._on_flow.get(flow, ()) if isinstance(each, ServerTransaction)]
+
+    def superseded(self, old: Flow, key: bytes, flow: Flow) -> None:
+        """The binding ``key`` is on ``flow`` now, though ``old`` still looks open: what is under way goes there."""
+        for served in self.served_on(old) if old.reliable else self._served_by(old):
+            if served.user.lost() == key:
+                served.move(flow)
+        sent: Collection[Transaction] = self._on_flow.get(old, ()) if old.reliable else self._to_peer.get(old.peer, ())
+        for transaction in list(sent):
+            if isinstance(transaction, InviteClientTransaction) and transaction.flow == old:
+                transaction.superseded(key, flow)
+
+    def _served_by(self, flow: Flow) -> list[ServerTransaction]:
+        """The calls from a UDP address that have no answer yet. Walks over all transactions: when a phone has changed
+        its address, which is seldom; a list for each would be paid for by every request."""
+        return [
+            each
+            for each in self._servers.values()
+            if not each.final_sent
+            and each.client_flow
+            and isinstance(each, InviteServerTransaction)
+            and each.flow.id == flow.id
+        ]
 
     def unreachable(self, peer: Address, reason: str = "unreachable") -> None:
         """The network says that nobody listens at this UDP address (ICMP): what waits for a sign of life fails."""
         for transaction in list(self._to_peer.get(peer, ())):
             transaction.unreachable(reason)
+
+    def moved_server(self, transaction: ServerTransaction, flow: Flow) -> bool:
+        """For server transactions alone: ``transaction`` goes on by ``flow``. False: there is an equal one."""
+        # both kinds of key end with the id of a client's flow
+        key = transaction.key.removesuffix(transaction.flow.id.hex()) + flow.id.hex()
+        if self._servers.setdefault(key, transaction) is not transaction:
+            return False
+        self.ended_server(transaction)
+        transaction.key = key
+        self._servers[key] = transaction
+        if flow.reliable:
+            _put(self._on_flow, flow, transaction)
+        return True
+
+    def moved_client(self, transaction: ClientTransaction, flow: Flow) -> None:
+        """For client transactions alone: ``transaction`` goes on by ``flow``."""
+        old = transaction.flow
+        if old.reliable:
+            _drop(self._on_flow, old, transaction)
+        else:
+            _drop(self._to_peer, old.peer, transaction)
+        if flow.reliable:
+            _put(self._on_flow, flow, transaction)
+        else:
+            _put(self._to_peer, flow.peer, transaction)
 
     def ended_server(self, transaction: ServerTransaction) -> None:
         """For server transactions alone: forget ``transaction``."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from oversip_tw.sip.message import Request
 
 if TYPE_CHECKING:
+    from oversip_tw.interfaces import Flow
     from oversip_tw.sip.message import Response
     from oversip_tw.transaction.client import ClientTransaction
     from oversip_tw.transaction.server import ServerTransaction
@@ -20,7 +21,14 @@ class ServerUser(Protocol):
 
     def failed(self, transaction: ServerTransaction) -> None:
         """Nobody is there to hear an answer: the client's flow is lost before a final response, or no ACK came
-        (Timer H). The transaction has ended."""
+        (Timer H), or the client did not come back in time. The transaction has ended."""
+
+    def lost(self) -> bytes:
+        """The client's flow is lost. The key of the binding that is to be waited for, so that the transaction goes on
+        (`moved`) or fails later; b"": it fails at once."""
+
+    def moved(self, flow: Flow) -> None:
+        """The client has come back: the transaction goes on by ``flow``."""
 
 
 class ClientUser(Protocol):
@@ -35,6 +43,13 @@ class ClientUser(Protocol):
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The request cannot arrive, or its response cannot come: the flow is gone. The transaction has ended."""
+
+    def waits(self, transaction: ClientTransaction) -> bool:
+        """The client's flow is gone before the final response to this INVITE. True: the transaction stays until its
+        user has it `move` to another flow or ends it. False: it fails."""
+
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
+        """The binding ``key``, which was on the flow that this INVITE went by, is on ``flow`` now."""
 
 
 class Nobody:
@@ -52,6 +67,20 @@ class Nobody:
         """Nothing is done."""
 
     def failed(self, transaction: object, reason: str = "") -> None:
+        """Nothing is done."""
+
+    def lost(self) -> bytes:
+        """Nobody is waited for."""
+        return b""
+
+    def waits(self, transaction: ClientTransaction) -> bool:
+        """Nobody waits."""
+        return False
+
+    def moved(self, flow: Flow) -> None:
+        """Nothing is done."""
+
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
         """Nothing is done."""
 
 

@@ -52,10 +52,10 @@ class AcceptedSocket(tcp.Server):
             return
         self._tempDataBuffer.append(data)
         self._tempDataLen += len(data)
-        if self._holding:
-            self._maybePauseProducer()
-        else:
+        if not self._holding:
             self._send()
+        elif self.producer is not None:
+            self._maybePauseProducer()
 
     def writeSequence(self, iovec: Any) -> None:
         """The same for several pieces."""

@@ -80,7 +80,9 @@ class Listeners:
             if tls is not None:
                 factory, on_socket = TlsFactory(tls, False, factory, self._reactor), None
             factory = ProxiedFactory(self._streams, listener, factory, self._is_proxy)
-        self._ports.append(listen_tcp(self._reactor, listener, factory, self._streams.log, on_socket))
+        streams = self._streams
+        patience = streams.settings.unacknowledged
+        self._ports.append(listen_tcp(self._reactor, listener, factory, streams.log, on_socket, patience))
         if tls is not None:
             self._tls.append(tls)
         return listener

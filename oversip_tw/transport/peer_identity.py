@@ -35,6 +35,24 @@ def identities(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(domains)
 
 
+def users(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The users whom ``certificate`` proves: addresses-of-record of the ``sip:`` URIs with a user in it, each once."""
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    found = (_sip_user(text) for text in alternatives.get_values_for_type(x509.UniformResourceIdentifier))
+    return tuple(dict.fromkeys(aor for aor in found if aor))
+
+
+def _sip_user(text: str) -> str:
+    try:
+        uri = Uri.parse(text)
+    except SIPError:
+        return ""
+    return uri.aor if uri.scheme == "sip" and uri.user else ""
+
+
 def _sip_domain(text: str) -> str:
     try:
         uri = Uri.parse(text)

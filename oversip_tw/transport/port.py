@@ -20,6 +20,9 @@ from oversip_tw.transport.tls_socket import TlsSocket
 
 #: Nothing can be accepted now: no descriptor, or no memory for one. The client waits in the kernel's queue.
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+#: connections accepted at one go before others get their turn: when thousands return, those that are in go on as if
+#: nothing were, and the rest waits in the kernel's queue, where it costs nothing
+_AT_ONCE = 16
 #: seconds until we try again; Twisted would ask at once and again, or close what it cannot serve
 _PAUSE = 0.5
 #: seconds between two lines in the log about it
@@ -30,9 +33,16 @@ class AcceptingPort(tcp.Port):
     """Pauses while nothing can be accepted, and takes IPv6 alone on an IPv6 address."""
 
     def __init__(
-        self, listener: BoundListener, factory: IProtocolFactory, reactor: Any, log: Log, tls: ServerTls | None = None
+        self,
+        listener: BoundListener,
+        factory: IProtocolFactory,
+        reactor: Any,
+        log: Log,
+        tls: ServerTls | None = None,
+        unacknowledged: float = 0.0,
     ) -> None:
         spec = listener.spec
+        self._unacknowledged = int(unacknowledged * 1000)
         super().__init__(spec.port, factory, spec.backlog, spec.address, reactor)
         #: makes what ``factory``'s protocols talk to
         self.transport: Any = AcceptedSocket if tls is None else partial(TlsSocket, tls.connection)
@@ -41,6 +51,8 @@ class AcceptingPort(tcp.Port):
         self._paused: Delayed | None = None
         self._logged = -_QUIET
 
+    numberAccepts = _AT_ONCE
+
     def createInternetSocket(self) -> socket.socket:
         sock: socket.socket = super().createInternetSocket()  # type: ignore[no-untyped-call]
         if self.addressFamily == socket.AF_INET6:
@@ -48,6 +60,8 @@ class AcceptingPort(tcp.Port):
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # Linux lets accepted sockets inherit it: small messages leave at once.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._unacknowledged and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unacknowledged)
         return sock
 
     def doRead(self) -> None:
@@ -106,16 +120,22 @@ class AcceptingPort(tcp.Port):
 
 
 def listen_tcp(
-    reactor: Any, listener: BoundListener, factory: IProtocolFactory, log: Log, tls: ServerTls | None = None
+    reactor: Any,
+    listener: BoundListener,
+    factory: IProtocolFactory,
+    log: Log,
+    tls: ServerTls | None = None,
+    unacknowledged: float = 0.0,
 ) -> Any:
     """Accept connections for ``factory``, inside ``tls`` if that is given, and tell ``listener`` its port.
 
-    Gives an IListeningPort. Raises ListenError.
+    ``unacknowledged``: as `StreamSettings.unacknowledged`, for all that is accepted. Gives an IListeningPort.
+    Raises ListenError.
     """
     spec = listener.spec
     try:
         if IReactorFDSet.providedBy(reactor):
-            port: Any = AcceptingPort(listener, factory, reactor, log, tls)
+            port: Any = AcceptingPort(listener, factory, reactor, log, tls, unacknowledged)
             port.startListening()
         else:
             if tls is not None:

@@ -58,6 +58,8 @@ class StreamSettings:
     connect_queue: int = 1024 * 1024
     #: a connection that we made and nobody uses
     idle: float = 120.0
+    #: how long what was sent may stay without an acknowledgement of TCP, on WebSockets too; 0: as the kernel has it
+    unacknowledged: float = 30.0
 
 
 class Streams:
@@ -136,6 +138,7 @@ class StreamConnection(Protocol):
             self.transport.setTcpKeepAlive(True)
         for option, value in _KEEP_ALIVE.items():
             _set_tcp(self.transport, option, value)
+        give_up_after(self.transport, self._streams.settings.unacknowledged)
 
     def connectionMade(self) -> None:
         self.set_options()
@@ -360,6 +363,13 @@ class StreamFactory(Factory):
         if not self.streams.connections.enter(host):
             return None
         return AcceptedConnection(self.streams, self.listener, host)
+
+
+def give_up_after(transport: Any, seconds: float) -> None:
+    """End the connection beneath ``transport`` when the peer does not acknowledge what it was sent for so long; 0: the
+    kernel decides, which may take it a quarter of an hour."""
+    if seconds:
+        _set_tcp(transport, "TCP_USER_TIMEOUT", int(seconds * 1000))
 
 
 def _address(address: Any) -> Address:

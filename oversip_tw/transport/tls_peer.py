@@ -12,7 +12,7 @@ from OpenSSL import SSL, crypto
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from oversip_tw.interfaces import TlsPeer
-from oversip_tw.transport.peer_identity import identities
+from oversip_tw.transport.peer_identity import identities, users
 from oversip_tw.transport.tls_records import Records
 from oversip_tw.transport.tls_socket import TlsSocket
 
@@ -68,6 +68,7 @@ def shown(transport: Any) -> TlsPeer | None:
         connection.code == 0 if connection.judges else None,
         _words(connection, chain) if connection.judges and connection.code else "",
         identities(certificate),
+        users(certificate),
     )
 
 

@@ -47,10 +47,11 @@ def is_built(directory: Path = STATIC) -> bool:
     return (directory / "bundle" / "phone.js").is_file()
 
 
-def phone_page(domain: str = "", directory: Path = STATIC) -> Resource:
+def phone_page(domain: str = "", directory: Path = STATIC, ice: str = "") -> Resource:
     """The page and its parts, below ``/``. Without the bundle, a page that says how to get it (503).
 
-    ``domain``: whose users log in with their name alone; "" leaves that to the host of the page's own address.
+    ``domain``: whose users log in with their name alone; "" leaves that to the host of the page's own address. ``ice``:
+    the path where they get credentials for a TURN server; "": nowhere.
     What other resources stand on the same port are put beside it with ``putChild``.
     """
     root = _Directory()
@@ -58,7 +59,8 @@ def phone_page(domain: str = "", directory: Path = STATIC) -> Resource:
     name = "index.html" if built else "missing.html"
     start = _File((directory / name).read_bytes(), ".html", 200 if built else 503)
     root.putChild(b"", start)
-    root.putChild(b"phone.json", _File(json.dumps({"domain": domain}).encode(), ".json"))
+    home = {"domain": domain} | ({"ice": ice} if ice else {})
+    root.putChild(b"phone.json", _File(json.dumps(home).encode(), ".json"))
     bundle = _Directory()
     root.putChild(b"bundle", bundle)
     for folder, resource in ((directory, root), (directory / "bundle", bundle)):

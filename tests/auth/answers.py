@@ -29,9 +29,12 @@ def answer(
     method: str = "REGISTER",
     nc: int = 1,
     over: Mapping[str, str | None] | None = None,
+    body: bytes = b"",
+    named: str = "",
 ) -> str:
     """The credentials for ``challenge``. ``over`` replaces parameters *before* the digest is computed, so that it is
-    right over them; None drops one afterwards."""
+    right over them; None drops one afterwards. ``body`` counts with qop=auth-int; ``named`` stands in the place of the
+    user's name afterwards."""
     offered = challenge_params(challenge)
     params: dict[str, str | None] = {
         "username": user,
@@ -47,15 +50,16 @@ def answer(
     algorithm = str(params["algorithm"] or "MD5").upper()
     algorithm = algorithm if algorithm in HASHES else "MD5"
     ha1 = hexhash(algorithm, f"{params['username']}:{params['realm']}:{password}")
-    ha2 = hexhash(algorithm, f"{method}:{params['uri']}")
+    covered = f":{hashlib.new(HASHES[algorithm], body).hexdigest()}" if params["qop"] == "auth-int" else ""
+    ha2 = hexhash(algorithm, f"{method}:{params['uri']}{covered}")
     middle = [params[name] or "" for name in ("nonce", "nc", "cnonce", "qop")] if params["qop"] else [params["nonce"]]
     params.setdefault("response", hexhash(algorithm, ":".join([ha1, *map(str, middle), ha2])))
-    return written(params)
+    return written(params | {"username": named} if named else params)
 
 
 def written(params: Mapping[str, str | None]) -> str:
     """A Digest header value; None leaves a parameter out."""
-    bare = ("algorithm", "qop", "nc")
+    bare = ("algorithm", "qop", "nc", "userhash")
     quoted = {
         name: value if name in bare else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         for name, value in params.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +14,13 @@ from oversip_tw.auth.digest import ha1, response
 from oversip_tw.auth.floods import Logins
 from oversip_tw.auth.floods import Settings as FloodSettings
 from oversip_tw.auth.nonce import Nonces
+from oversip_tw.auth.nonce import Settings as NonceSettings
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
 from oversip_tw.testing import Clock
-from tests.auth.answers import answer, challenge_params, request, written
+from tests.auth.answers import answer, challenge_params, hexhash, request, written
 
 REALM = "example.com"
 PASSWORD = "secret"
@@ -34,6 +35,8 @@ class MemoryUsers:
         self.names = names or ("alice", "bob")
         self.asked: list[tuple[str, str, str]] = []
         self.promise: Promise[None] | None = None
+        #: who has that userhash
+        self.name_of: Callable[[str, str, str], str | None] | None = None
 
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         self.asked.append((user, domain, algorithm))
@@ -345,6 +348,105 @@ class RefusalTests(Case):
         """A13: whatever the parameters say, the request is challenged and nothing else escapes."""
         credentials = {**challenge_params(answer(self.challenge(), password="wrong")), **params}
         self.assertRaises(Challenge, self.check, request(written(credentials)), address=None)
+
+
+class NewerFormsTests(Case):
+    """auth-int, userhash and one-time nonces, each where it is configured."""
+
+    def use(self, settings: Settings, nonces: NonceSettings | None = None) -> None:
+        self.nonces = Nonces(b"n" * 32, self.clock.seconds, nonces)
+        self.authenticator = Authenticator(settings, self.users, self.nonces, self.logins)
+
+    def test_offer(self) -> None:
+        """What is configured stands in every challenge, qop in its order; one nonce for all."""
+        self.users.name_of = lambda *asked: None
+        self.use(Settings(ALL[::-1], ("auth-int", "auth"), True))
+        values = [challenge_params(value) for value in self.challenges(request())]
+        self.assertEqual([each["algorithm"] for each in values], ["SHA-512-256", "SHA-256", "MD5"])
+        self.assertEqual({(each["qop"], each["userhash"]) for each in values}, {("auth-int,auth", "true")})
+        self.assertEqual(len({each["nonce"] for each in values}), 1)
+
+    def test_nobody_to_ask(self) -> None:
+        """Users that cannot be found by their hash: nobody is offered that."""
+        self.use(Settings(userhash=True))
+        self.assertNotIn("userhash", challenge_params(self.challenge()))
+
+    def test_auth_int(self) -> None:
+        """RFC 7616 §3.4.3: the body is part of what is proven, by each algorithm; without a body too."""
+        self.use(Settings(ALL, ("auth", "auth-int")))
+        for number, algorithm in enumerate(ALL, 1):
+            for body in (b"", b"v=0\r\n", b"\xff\0"):
+                challenge = self.challenges(request())[number - 1]
+                credentials = answer(challenge, method="MESSAGE", over={"qop": "auth-int"}, body=body)
+                message = request(credentials, method="MESSAGE")
+                message.body = body
+                self.assertEqual(self.check(message), "alice", algorithm)
+
+    def test_a12_body_swapped(self) -> None:
+        """A12: with auth-int another body is a wrong answer; with auth nobody looks."""
+        self.use(Settings(qop=("auth", "auth-int")))
+        for qop, refused in (("auth-int", True), ("auth", False)):
+            message = request(answer(self.challenge(), method="MESSAGE", over={"qop": qop}), method="MESSAGE")
+            message.body = b"another"
+            if refused:
+                self.refused(message, failures=1)
+            else:
+                self.assertEqual(self.check(message), "alice")
+
+    def test_a6_qop_not_offered(self) -> None:
+        """A6: with auth-int alone on offer, auth counts for nothing."""
+        self.use(Settings(qop=("auth-int",)))
+        self.refused(request(answer(self.challenge(), over={"qop": "auth"})))
+        self.refused(request(answer(self.challenge(), over={"qop": None})))
+        self.assertEqual(self.users.asked, [])
+
+    def test_userhash(self) -> None:
+        """RFC 7616 §3.4.4: the name comes hashed, HA1 is over the name itself; who writes it plainly may."""
+        hashes = {hexhash(algorithm, f"alice:{REALM}"): "alice" for algorithm in ALL}
+        self.users.name_of = lambda hash, realm, algorithm: hashes.get(hash)
+        self.use(Settings(ALL, userhash=True))
+        for challenge in self.challenges(request()):
+            algorithm = challenge_params(challenge)["algorithm"]
+            for name in (hexhash(algorithm, f"alice:{REALM}"), hexhash(algorithm, f"alice:{REALM}").upper()):
+                challenge = self.challenges(request())[ALL.index(algorithm)]
+                credentials = answer(challenge, over={"userhash": "true"}, named=name)
+                self.assertEqual(self.check(request(credentials)), "alice")
+            self.assertEqual(self.check(request(answer(challenge, nc=2))), "alice")
+
+    def test_a5_hash_of_nobody(self) -> None:
+        """A5: the hash of a name that is nobody's costs one look-up and one digest, as that of somebody."""
+        self.users.name_of = lambda hash, realm, algorithm: None
+        self.use(Settings(userhash=True))
+        credentials = answer(self.challenge(), over={"userhash": "true"}, named="0" * 32)
+        before = self.authenticator.digests
+        self.refused(request(credentials), failures=1)
+        self.assertEqual((self.authenticator.digests - before, self.users.asked), (1, [("0" * 32, REALM, "MD5")]))
+
+    def test_once(self) -> None:
+        """A nonce that serves once: the next request with it is stale, whatever its count, and no failure."""
+        self.use(Settings(), NonceSettings(once=True))
+        challenge = self.challenge()
+        self.assertEqual(self.check(request(answer(challenge))), "alice")
+        self.refused(request(answer(challenge, nc=2)), stale=True)
+
+    def test_key_rotation(self) -> None:
+        """Nonces under the former keys serve on; under one that is forgotten they are stale, and nobody is asked for a
+        password."""
+        challenge = self.challenge()
+        for nc in (1, 2, 3):
+            self.assertEqual(self.check(request(answer(challenge, nc=nc))), "alice")
+            self.authenticator.rotate(bytes([nc]) * 32)
+        unused = self.challenge()
+        self.assertEqual(self.check(request(answer(challenge, nc=4))), "alice")
+        for nc in (5, 6, 7):
+            self.authenticator.rotate(bytes([nc]) * 32)
+        self.refused(request(answer(unused)), stale=True)
+        self.refused(request(answer(unused, password="wrong")), failures=1)
+
+    def test_configuration(self) -> None:
+        """No qop, or one that nobody knows, is a mistake."""
+        for qop in ((), ("auth", "auth-conf")):
+            self.assertRaises(ValueError, self.use, Settings(qop=qop))
 
 
 class ThrottleTests(Case):

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.auth.networks import REMEMBERED, Networks
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
+from oversip_tw.interfaces import TlsPeer
 from oversip_tw.testing import MemoryFlow
 
 
@@ -113,3 +114,48 @@ class NetworksTests(SynchronousTestCase):
         for number in range(REMEMBERED + 10):
             self.assertIn(f"10.0.{number // 256}.{number % 256}", networks)
         self.assertLessEqual(len(networks._remembered), REMEMBERED)
+
+
+class CertificateTests(SynchronousTestCase):
+    """Who is known by a certificate."""
+
+    def peer(
+        self, trust: Trust, names: tuple[str, ...], verified: bool | None = True, transport: str = "tls", **how: object
+    ) -> Role | None:
+        flow = MemoryFlow(transport, ("192.0.2.9", 40000), **how)  # type: ignore[arg-type]
+        flow.tls = TlsPeer((b"",), verified, "", names)
+        return trust.role(flow)
+
+    def test_anywhere(self) -> None:
+        """The name is enough, from wherever it comes, where our authorities vouch for it; no other name is."""
+        trust = Trust([TrustedSource((), Role.TRUNK, certificate="sip.provider.example")])
+        self.assertIs(self.peer(trust, ("other.example", "sip.provider.example")), Role.TRUNK)
+        self.assertIs(self.peer(trust, ("sip.provider.example",), accepted=False), Role.TRUNK)
+        for verified in (False, None):
+            self.assertIsNone(self.peer(trust, ("sip.provider.example",), verified))
+        for name in ("provider.example", "a.sip.provider.example", "*.provider.example", "*", ""):
+            self.assertIsNone(self.peer(trust, (name,)))
+        self.assertIsNone(self.peer(trust, ()))
+        self.assertIsNone(role(trust, "tls", "192.0.2.9"))
+        self.assertIsNone(role(trust, "udp", "192.0.2.9"))
+
+    def test_both(self) -> None:
+        """With a network too, both have to be right."""
+        trust = Trust([TrustedSource(("192.0.2.0/24",), Role.TRUNK, certificate="a.example")])
+        self.assertIs(self.peer(trust, ("a.example",)), Role.TRUNK)
+        self.assertIsNone(self.peer(trust, ("b.example",)))
+        trust = Trust([TrustedSource(("198.51.100.0/24",), Role.TRUNK, certificate="a.example")])
+        self.assertIsNone(self.peer(trust, ("a.example",)))
+
+    def test_websocket_has_to_be_named(self) -> None:
+        """As with addresses."""
+        names = ("a.example",)
+        self.assertIsNone(self.peer(Trust([TrustedSource((), Role.EDGE, certificate="a.example")]), names, True, "wss"))
+        named = Trust([TrustedSource((), Role.EDGE, None, frozenset({"wss"}), "a.example")])
+        self.assertIs(self.peer(named, names, True, "wss"), Role.EDGE)
+
+    def test_next_hop(self) -> None:
+        """Where we dial, the name that TLS is going to prove counts."""
+        trust = Trust([TrustedSource((), Role.TRUNK, certificate="a.example")])
+        self.assertIs(trust.role_of("tls", ("192.0.2.9", 5061), False, ("a.example",)), Role.TRUNK)
+        self.assertIsNone(trust.role_of("tls", ("192.0.2.9", 5061), False))

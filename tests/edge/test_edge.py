@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.sip.message import Response
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.parser import parse
 from tests.edge.behind import EdgeWorld
 from tests.registrar.phones import SlowStore
 from tests.server.world import CORE, DOMAIN
@@ -258,6 +259,45 @@ class CallTests(Edges):
             alice.flow = self.world.connect("ws")
             self.core.register(alice)
             self.assertEqual(1, len([1 for data in alice.flow.sent if data.startswith(b"BYE")]), caller)
+
+    def test_ringing_phone_that_came_back(self) -> None:
+        """It is sent the same INVITE, whether its old connection is known to be dead or looks open; the core hears of
+        a longer ring. 430 when it stays away."""
+        for known in (True, False):
+            alice = self.world.through("alice")
+            self.core.send(self.core.towards(alice))
+            [first] = alice.requests("INVITE")
+            alice.answer(first, 180)
+            self.assertEqual([100, 180], self.core.statuses())
+            old = alice.flow
+            if known:
+                self.world.lose(old)
+            alice.flow = self.world.connect("ws")
+            self.core.register(alice)
+            self.assertIn(first.to_bytes(), alice.flow.sent)
+            self.assertEqual([], self.core.statuses())
+            self.assertEqual(0 if known else 1, old.pings)
+            alice.answer(first, 180)
+            self.world.lose(alice.flow)
+            self.world.clock.pump([1] * 9)
+            self.assertEqual([180, 430], self.core.statuses()[:2])
+
+    def test_calling_phone_that_came_back(self) -> None:
+        """It hears again how far its call is, and is asked whether it knows; it is not CANCELled meanwhile."""
+        alice = self.world.through("alice")
+        invite = alice.build("INVITE", f"sip:desk@{DOMAIN}")
+        alice.send(invite)
+        [arrived] = self.core.requests("INVITE")
+        self.core.answer(arrived, 180)
+        self.world.lose(alice.flow)
+        alice.flow = self.world.connect("ws")
+        self.core.register(alice)
+        came = [parse(data) for data in alice.flow.sent]
+        self.assertIn(180, [each.status for each in came if isinstance(each, Response)])
+        [info] = [each for each in came if isinstance(each, Request)]
+        self.assertEqual([], self.core.requests("CANCEL"))
+        alice.answer(info, 481)
+        self.assertEqual(1, len(self.core.requests("CANCEL")))
 
     def test_dead_flow(self) -> None:
         """430 to the core, at once; its ACK goes nowhere."""

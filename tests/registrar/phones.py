@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.trial import unittest
@@ -160,6 +160,8 @@ class RegistrarCase(unittest.SynchronousTestCase):
         self.flows = FlowTable()
         self.heard: list[tuple[Change, Binding]] = []
         self.returned: list[tuple[bytes, Flow]] = []
+        self.moved: list[tuple[bytes, bytes, Flow]] = []
+        self.chance: Callable[[], float] = lambda: 0.0
         self.failures: list[BaseException] = []
         self.settle()
 
@@ -184,6 +186,8 @@ class RegistrarCase(unittest.SynchronousTestCase):
             secret=b"secret",
             on_change=self._heard,
             came_back=lambda key, flow: self.returned.append((key, flow)),
+            superseded=lambda old, key, flow: self.moved.append((old, key, flow)),
+            chance=self.chance,
         )
 
     def _heard(self, change: Change, binding: Binding) -> None:

@@ -105,6 +105,7 @@ class Flows(RegistrarCase):
         (binding,) = self.lookup()
         self.assertEqual(binding.flow_id, new.id)
         self.assertEqual(self.returned, [(binding.key, old), (binding.key, new)])
+        self.assertEqual(self.moved, [(old.id, binding.key, new)])
         self.assertEqual((old.pings, new.pings, old.closed), (1, 0, False))
 
     def test_old_connection_closes_late(self) -> None:

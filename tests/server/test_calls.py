@@ -192,17 +192,23 @@ class LostFlowTests(Calls):
     """Connections break in every moment."""
 
     def test_ringing_callee_is_lost(self) -> None:
-        """T10: the branch is 480 at once."""
+        """T10: the branch is 480 unless it is back in 8 s."""
         self.alice.invite(self.bob.aor)
         self.bob.answer(self.bob.requests("INVITE")[0], 180)
         self.world.lose(self.bob.flow)
-        self.assertEqual([100, 180, 480], self.alice.statuses())
+        self.world.clock.pump([1] * 7)
+        self.assertEqual([100, 180], self.alice.statuses())
+        self.world.clock.pump([1] * 2)
+        self.assertEqual([480], self.alice.statuses())
 
     def test_caller_is_lost(self) -> None:
-        """T10: the callee stops ringing."""
+        """T10: the callee stops ringing, unless the caller is back in 8 s."""
         self.alice.invite(self.bob.aor)
         self.bob.answer(self.bob.requests("INVITE")[0], 180)
         self.world.lose(self.alice.flow)
+        self.world.clock.pump([1] * 7)
+        self.assertEqual([], self.bob.requests("CANCEL"))
+        self.world.clock.pump([1] * 2)
         self.assertEqual(1, len(self.bob.requests("CANCEL")))
 
     def test_bye_waits_for_the_browser_to_come_back(self) -> None:

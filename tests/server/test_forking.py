@@ -71,10 +71,11 @@ class SerialTests(Forking):
         self.assertEqual([], low.take())
 
     def test_lost_flow_in_the_first_group(self) -> None:
-        """The first phone's connection breaks: the next one rings."""
+        """The first phone's connection breaks, and it does not come back: the next one rings."""
         high, low = self.bob("1.0"), self.bob("0.5")
         self.alice.invite(high.aor)
         self.world.lose(high.flow)
+        self.world.clock.pump([1] * 9)
         low.answer(low.requests("INVITE")[0], 200)
         self.assertEqual([100, 200], self.alice.statuses())
 
@@ -159,7 +160,7 @@ class RaceTests(Forking):
             bob.answer(arrived, 200)
         self.assertEqual([100, 200, 200, 200], self.alice.statuses())
 
-    def test_r4_identity_in_a_repeated_200(self) -> None:
+    def test_R4_identity_in_a_repeated_200(self) -> None:
         """R4: a phone asserts no identity, not in a 2xx that it repeats either; one that goes no further is dropped."""
         bob = self.bob()
         self.alice.invite(bob.aor)

@@ -69,6 +69,7 @@ class CallLogTests(SynchronousTestCase):
         [arrived] = self.bob.requests("INVITE")
         self.bob.answer(arrived, 180)
         self.world.lose(self.alice.flow)
+        self.world.clock.pump([1] * 9)
         self.bob.answer(arrived, 487)
         [line] = self.calls()
         self.assertIn("ended with the loss of the caller's connection", line)

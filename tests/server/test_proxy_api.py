@@ -64,11 +64,12 @@ class EventTests(ScriptedEdge):
         self.assertEqual([180, 200, 487], self.statuses())
 
     def test_caller_gone(self) -> None:
-        """The loss of the caller's connection is the same."""
+        """A caller who lost its connection and does not come back is the same."""
         self.sends()
         arrived = self.arrived()
         self.core.answer(arrived, 180)
         self.world.lose(self.alice.flow)
+        self.world.clock.pump([1] * 9)
         self.core.requests("CANCEL")
         self.core.answer(arrived, 487)
         self.assertEqual([f"to {CORE}", 180, "cancelled"], self.seen)

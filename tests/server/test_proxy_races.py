@@ -55,10 +55,11 @@ class ThinkingTests(ScriptedEdge):
             self.assertEqual([], self.statuses())
 
     def test_caller_gone(self) -> None:
-        """The caller's connection breaks meanwhile: nothing leaves any more."""
+        """The caller's connection broke meanwhile, and it did not come back: nothing leaves any more."""
         self.sends()
         self.refuses(486)
         self.world.lose(self.alice.flow)
+        self.world.clock.pump([1] * 9)
         self.thinks.callback(None)
         self.assertEqual([], self.second.take())
 

@@ -17,6 +17,7 @@ from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
+from oversip_tw.server import nat_pings
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -87,8 +88,12 @@ class World:
         domains: tuple[str, ...] = (DOMAIN,),
         by_domain: registrar.Domains | None = None,
         events: presence.Settings | None = EVENTS,
+        given: dict[str, Any] | None = None,
+        told: dict[str, Any] | None = None,
+        nat: nat_pings.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
+        """``given``, ``told``: more of `Surroundings` and of `Settings`."""
         self.clock = Clock()
         self.clock.advance(1000)
         self.log = MemoryLog()
@@ -123,6 +128,7 @@ class World:
                 users=self.users,
                 store=store,  # type: ignore[arg-type]
                 hooks=hooks or Hooks(),
+                **(given or {}),
             ),
             Settings(
                 domains=domains,
@@ -130,12 +136,14 @@ class World:
                 keys=(b"k" * 32,),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar_settings or registrar.Settings(domains=frozenset(domains)),
+                registrar=registrar_settings or registrar.Settings(domains=frozenset(domains), spread_for=0.0),
                 by_domain=by_domain or registrar.Domains(),
                 events=events,
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
+                nat_pings=nat or nat_pings.Settings(),
+                **(told or {}),
             ),
         )
         if self.element.watch is not None:

@@ -134,6 +134,52 @@ class PollTests(SynchronousTestCase):
         self.reactor._poller.close()
         self.assertRaises(ValueError, self.reactor.doIteration, 0)
 
+    def go_on(self, until: Callable[[], object], looks: int) -> None:
+        """It looks ``looks`` times, as what is read brings ``until`` about at last."""
+        self.reactor.running = True
+        self.reactor.removeReader(self.other)
+
+        def read() -> None:
+            if len(self.one.calls) == looks:
+                until()
+
+        self.one.reads = read
+        self.reactor.doPoll(None)
+        self.assertEqual(len(self.one.calls), looks)
+
+    def test_looks_again(self) -> None:
+        """It goes on as long as there are only sockets to look at, and a timer that is not due."""
+        self.reactor.callLater(1000, self.fail)
+        self.reactor.runUntilCurrent()
+        self.go_on(lambda: self.reactor.callLater(0, self.fail), 4)
+
+    def test_stopped(self) -> None:
+        """It ends when somebody stops the reactor."""
+        self.go_on(lambda: setattr(self.reactor, "_justStopped", True), 3)
+
+    def test_crashed(self) -> None:
+        """The same when it does not run any more."""
+        self.go_on(lambda: setattr(self.reactor, "running", False), 3)
+
+    def test_called_from_a_thread(self) -> None:
+        """It ends for what another thread wants to be called."""
+        self.go_on(lambda: self.reactor.threadCallQueue.append((self.fail, (), {})), 3)
+
+    def test_due(self) -> None:
+        """It ends when a timer is due, and sleeps no longer than until then."""
+        call = self.reactor.callLater(1000, self.fail)
+        self.reactor.runUntilCurrent()
+        self.go_on(lambda: call.reset(0), 3)
+        self.reactor.removeAll()
+        call.reset(0.02)
+        self.reactor.doPoll(0.02)
+
+    def test_once(self) -> None:
+        """Without time it looks once."""
+        self.reactor.running = True
+        self.reactor.doPoll(0)
+        self.assertEqual(self.one.calls, ["read"])
+
     def test_other_reactors(self) -> None:
         """What is not Twisted's own for epoll stays as it is."""
         reactor = MemoryReactorClock()

@@ -27,6 +27,8 @@ def told(given: Config) -> list[object]:
         settings.bindings(given),
         settings.remembering(given),
         settings.resuming(given),
+        settings.nat_pings(given),
+        settings.pace(given),
         settings.challenges(given),
         settings.nonces(given),
         settings.flood_limits(given),
@@ -47,7 +49,7 @@ def other(option: attrs.Attribute[Any]) -> object:
     if isinstance(default, tuple):
         return ("192.0.2.0/24",)
     if isinstance(default, str):
-        return {"replace": "refuse", "closed": "open", "deny": "open"}[default]
+        return {"replace": "refuse", "closed": "open", "deny": "open", "optional": "required", "off": "crlf"}[default]
     return default - 1 if option.name == "default_expires" else default + 1
 
 

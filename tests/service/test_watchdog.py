@@ -14,7 +14,8 @@ class WatchdogTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.log = MemoryLog()
-        self.watchdog = Watchdog(self.clock, self.log)
+        self.late: list[float] = []
+        self.watchdog = Watchdog(self.clock, self.log, self.late.append)
         self.watchdog.start()
         self.clock.advance(3)
 
@@ -25,6 +26,12 @@ class WatchdogTests(SynchronousTestCase):
         [(level, text)] = self.log.lines
         self.assertEqual("warn", level)
         self.assertIn("2.0 s", text)
+
+    def test_every_look_is_told(self) -> None:
+        """Whoever wants to know hears each time how late it was."""
+        self.late.clear()
+        self.clock.pump([0.05, 0.05, 0.25])
+        self.assertEqual([0.0, 0.0, 0.2], [round(each, 6) for each in self.late])
 
     def test_busy_is_not_blocked(self) -> None:
         """Turns of less than 100 ms are work."""

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.sip import names
+from oversip_tw.sip import head, names
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Message, Request
 from oversip_tw.sip.parser import parse
@@ -232,3 +232,39 @@ class Names(SynchronousTestCase):
             names.checked_key(f"X-{number}")
         self.assertLessEqual(len(names._legal), names._MEMO)
         self.assertIsInstance(parse(INVITE), Request)
+
+
+class Options(SynchronousTestCase):
+    def request(self, *fields: tuple[str, str]) -> Request:
+        return Request.build("REGISTER", "sip:a", fields)
+
+    def test_tags(self) -> None:
+        """Option tags of one line, of several, of none, and of one that was edited; asked again they are the same."""
+        for _ in range(2):
+            self.assertEqual(self.request(("Supported", "path, gruu,outbound")).options("supported"),
+                             {"path", "gruu", "outbound"})  # fmt: skip
+            self.assertEqual(self.request(("Supported", "a"), ("k", "b, c")).options("supported"), {"a", "b", "c"})
+            self.assertEqual(self.request(("Supported", "")).options("supported"), frozenset())
+            self.assertEqual(self.request().options("supported"), frozenset())
+        request = self.request(("Supported", "a"))
+        request.append("Supported", "b")
+        self.assertEqual(request.options("supported"), {"a", "b"})
+
+    def test_only_line(self) -> None:
+        """The line as it came, unless there are more of its name, or it is folded or gone."""
+        request = self.request(("Subject", "x"), ("To", "y"), ("t", "z"))
+        self.assertEqual(request.only_line("subject"), "Subject: x")
+        self.assertEqual((request.only_line("to"), request.only_line("via")), (None, None))
+        request.remove("Subject")
+        self.assertIsNone(request.only_line("subject"))
+        folded = parse(INVITE.replace(b"\r\n\r\n", b"\r\nSubject: x\r\n y\r\n\r\n", 1))
+        self.assertIsNone(folded.only_line("subject"))
+
+    def test_memory_is_bounded(self) -> None:
+        """Lines are remembered up to a number and a length."""
+        for number in range(head._OPTIONS + 10):
+            self.assertEqual(self.request(("Supported", f"x{number}")).options("supported"), {f"x{number}"})
+        self.assertLessEqual(len(head._options), head._OPTIONS)
+        before = len(head._options)
+        self.assertEqual(self.request(("Supported", "x" * 500)).options("supported"), {"x" * 500})
+        self.assertEqual(len(head._options), before)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fuzz.mutation import mutate
 from fuzz.seeds import MESSAGES
-from oversip_tw.sip import address, parser, scan, uri, via
+from oversip_tw.sip import address, fields, parser, scan, uri, via
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
@@ -29,6 +29,31 @@ URIS = (
     "sip:a-b_c@a--b:1",
     "sip:-a@-b.-c",
 )
+ADDRESSES_WITH_PARAMS = (
+    '<sip:x@y.invalid;transport=ws>;+sip.ice;reg-id=1;+sip.instance="<urn:uuid:1-2>";expires=600',
+    '"A, b" <sip:a@b>;q=0.5;x="";y',
+    "Al ice <tel:1>;tag=1;tag=2",
+    "<sip:a>;" + ";".join(f"p{number}=x" for number in range(16)),
+    "<sip:a>;" + ";".join(f"p{number}" for number in range(17)),
+    "<sip:a>;x=;y",
+    "<sip:a>;x;",
+)
+URIS_WITH_PARAMS = (
+    "sip:x1@y-2.invalid;transport=ws;ob",
+    "sip:h:5060;lr",
+    "sip:a@b;gr=urn:uuid:1-2;x=[::1]/&+$",
+    "sip:a@b;x=;y",
+    "sip:a@b;x;x",
+    "sip:a@b",
+    "sip:a@b;" + ";".join(f"p{number}" for number in range(17)),
+)
+VIA_STARTS = (
+    "SIP/2.0/WS x.invalid;branch=z9hG4bK1",
+    "SIP/2.0/UDP h-1:5060;rport",
+    "SIP/2.0/TLS a@b;x",
+    "SIP/2.0/UDP h:99999;x",
+)
+CSEQS = ("1 INVITE", "999999999 A.b", "0000000001 BYE", "1  BYE", "1 ", " 1 BYE", "-1 BYE", "\u0661 BYE")
 CALL_IDS = ("a84b4c76e66710@192.0.2.1", "call", "(<x>)@[y]", "\u00e9", "@", "a@", "a@b@c", "")
 
 
@@ -67,6 +92,10 @@ class Ways(SynchronousTestCase):
             (via, "plain_via"),
             (address, "plain_address"),
             (uri, "plain_uri"),
+            (address, "address_with_params"),
+            (uri, "uri_with_params"),
+            (via, "_read_start"),
+            (fields, "plain_cseq"),
         ):
             self.patch(module, name, lambda *_: None)
 
@@ -135,6 +164,59 @@ class Ways(SynchronousTestCase):
                     ):
                         self.assertEqual(getattr(read, part), getattr(long, part), part)
 
+    def test_addresses_with_parameters(self) -> None:
+        """Read at once or by the rules, it is the same, and the same is refused."""
+        for text in texts(ADDRESSES_WITH_PARAMS, 3000):
+            if (plain := scan.address_with_params(text)) is not None:
+                name, text_of_uri, params = plain
+                try:
+                    long = address._parse_any(text)
+                except ParseError:
+                    self.assertRaises(ParseError, address._parse, text)
+                else:
+                    self.assertEqual((name, text_of_uri, params), (long.display_name, long.uri.text, long.params))
+                    self.assertEqual(address._parse(text).tag, long.tag)
+
+    def test_uris_with_parameters(self) -> None:
+        """The same for URIs."""
+        for text in texts(URIS_WITH_PARAMS, 3000):
+            if scan.uri_with_params(text) is not None:
+                try:
+                    long = uri._parse_sip(text)
+                except ParseError:
+                    self.assertRaises(ParseError, uri._parse, text)
+                else:
+                    read = uri._parse(text)
+                    for part in ("scheme", "user", "password", "host", "port", "params", "headers", "text", "aor"):
+                        self.assertEqual(getattr(read, part), getattr(long, part), part)
+
+    def test_browsers_are_usual(self) -> None:
+        """What a browser registers is read at once."""
+        self.assertIsNotNone(scan.address_with_params(ADDRESSES_WITH_PARAMS[0]))
+        self.assertIsNotNone(scan.uri_with_params(URIS_WITH_PARAMS[0]))
+        via._starts.clear()
+        self.assertIsNotNone(via._read_start("SIP/2.0/WSS x.invalid"))
+
+    def test_senders(self) -> None:
+        """What stands before the parameters of a Via."""
+        for text in texts(VIA_STARTS, 2000):
+            start = text.partition(";")[0]
+            via._starts.clear()
+            try:
+                found = via._read_start(start)
+            except ParseError:
+                self.assertRaises(ParseError, via._parse, f"{start};x", start)
+                continue
+            if found is not None:
+                long = via._parse(f"{start};x", start)
+                self.assertEqual(found, (long.transport, long.host, long.port, long.sent_by), start)
+
+    def test_cseqs(self) -> None:
+        """The same for CSeq."""
+        for text in texts(CSEQS, 2000):
+            if (plain := scan.plain_cseq(text)) is not None:
+                self.assertEqual(plain, fields._read_cseq(text))
+
     def test_vias(self) -> None:
         """A Via that is plain is what the long way reads."""
         for text in texts(VIAS, 2000):
@@ -177,6 +259,9 @@ class InC(SynchronousTestCase):
             ("plain_via", VIAS),
             ("plain_address", ADDRESSES),
             ("plain_uri", URIS),
+            ("address_with_params", ADDRESSES_WITH_PARAMS),
+            ("uri_with_params", URIS_WITH_PARAMS),
+            ("plain_cseq", CSEQS),
             ("is_call_id", CALL_IDS),
         ):
             for text in texts(seeds, 2000):
@@ -191,6 +276,16 @@ class InC(SynchronousTestCase):
             self.agree("values", [line], tuple((0, start) for start in range(len(line) + 1)))
             self.agree("wire", [line, None, "", line], b"\xff")
         self.agree("wire", [], b"")
+
+    def test_fields(self) -> None:
+        """Lines are added alike, and none that would be two."""
+        for value in ("", "1", "\u5929 \udcff", "a\rb", "a\nb", "\u5929\n"):
+            ways = []
+            for way in (scan._add_fields, scan.native.add_fields):
+                lines = ["x"]
+                ways.append((way(lines, [("X-1", "y"), ("X", value)]), lines))
+            self.assertEqual(*ways)
+        self.agree("add_fields", [], ())
 
     def test_misuse(self) -> None:
         """What fits no signature raises."""
@@ -208,6 +303,10 @@ class InC(SynchronousTestCase):
             (TypeError, native.values, ([b""], ((0, 0),))),
             (TypeError, native.wire, ([b""], b"")),
             (TypeError, native.wire, ([""], "")),
+            (TypeError, native.add_fields, ((), ())),
+            (TypeError, native.add_fields, ([], 1)),
+            (TypeError, native.add_fields, ([], [("X",)])),
+            (TypeError, native.add_fields, ([], [("X", b"")])),
         ):
             self.assertRaises(error, call, *arguments)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from twisted.trial import unittest
 
 from oversip_tw.store.passwords import digests
@@ -32,3 +34,17 @@ class Known(unittest.SynchronousTestCase):
         self.assertIsNone(outcome(users.ha1("alice", "example.com", "SHA-256")))
         users.set("alice", "example.com", None)
         self.assertEqual(len(users), 0)
+
+    def test_by_userhash(self) -> None:
+        """RFC 7616 §3.4.4: whoever has a hash is found by it, also who came or went since the first question."""
+        known = KnownUsers()
+        known.set("alice", "Example.com", (b"a", b"b", b"c"))
+
+        def found(name: str, hash: str = "md5") -> str | None:
+            return known.name_of(hashlib.new(hash, f"{name}:example.com".encode()).hexdigest(), "EXAMPLE.com", "MD5")
+
+        self.assertEqual([found("alice", hash) for hash in ("md5", "sha256", "sha512_256")], ["alice"] * 3)
+        self.assertIsNone(found("bob"))
+        known.set("bob", "example.com", (b"a", b"b", b"c"))
+        known.set("alice", "example.com", None)
+        self.assertEqual((found("alice"), found("bob")), (None, "bob"))

@@ -43,9 +43,12 @@ ctrl_tcp_listen         127.0.0.1:{control}
 
 
 class Baresip:
-    """One baresip with one account. ``transport`` is udp or tcp; sound is a tone of 440 Hz."""
+    """One baresip with one account. ``transport`` is udp, tcp or tls; sound is a tone of 440 Hz. ``more``: further
+    lines of its configuration."""
 
-    def __init__(self, user: User, server: str, transport: str, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, user: User, server: str, transport: str, address: str = "127.0.0.1", more: str = ""
+    ) -> None:
         folder = Folder("baresip")
         self.user = user
         control = free_port()
@@ -55,7 +58,8 @@ class Baresip:
             "config",
             _CONFIG.format(
                 address=address, port=port, folder=folder.path, control=control, rtp=rtp, rtp_end=rtp + 20
-            ),
+            )
+            + more,
         )
         folder.write(
             "accounts",

@@ -27,6 +27,8 @@ PACKAGES = {
     "kamailio": "apt install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-outbound-modules",
     "nginx": "apt install nginx-light",
     "haproxy": "apt install haproxy",
+    "turnserver": "apt install coturn",
+    "svwar": "apt install sipvicious",
     "node": "apt install nodejs npm",
     "npm": "apt install nodejs npm",
     "playwright": "pip install playwright",

@@ -17,9 +17,13 @@ class Relay:
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.port = free_port()
+        #: the address that the server sees
+        self.source = "127.0.0.1"
         self._refusing = False
         self._silent = False
         self._pairs: dict[socket.socket, socket.socket] = {}
+        #: what the server still believes in
+        self._stranded: list[socket.socket] = []
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._door = socket.create_server(("127.0.0.1", self.port), backlog=64)
@@ -42,6 +46,18 @@ class Relay:
         for each in pairs:
             self._end(each)
 
+    def strand(self) -> None:
+        """Reset every connection at the client alone, as a change of network does; the server is told nothing. New
+        ones are carried."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, {}
+        for each in pairs:
+            if each.getsockname()[1] == self.port:
+                self._end(each)
+            else:
+                self._selector.unregister(each)
+                self._stranded.append(each)
+
     def swallow(self) -> None:
         """Lose every byte from now on, both ways, without closing anything: a network that is gone."""
         self._silent = True
@@ -56,6 +72,8 @@ class Relay:
         self.cut(refuse=True)
         self._thread.join(2)
         self._door.close()
+        for each in self._stranded:
+            each.close()
         self._selector.close()
 
     def _end(self, one: socket.socket) -> None:
@@ -82,7 +100,7 @@ class Relay:
             self._end(client)
             return
         try:
-            server = socket.create_connection(self.target, 5)
+            server = socket.create_connection(self.target, 5, (self.source, 0))
         except OSError:
             self._end(client)
             return

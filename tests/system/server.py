@@ -66,11 +66,17 @@ class Server:
         log_messages: bool = True,
         domain: str = "phones.test",
         names: Sequence[tuple[str, str]] = (),
+        secure_more: str = "",
+        web_more: str = "",
+        ws_more: str = "",
     ) -> None:
+        """``secure_more``: more lines for the TLS listener, ``web_more`` for those of WebSockets with TLS, ``ws_more``
+        for the one without."""
         self.domain = domain
         self.folder = Folder("server")
         self.port, self.tls_port = free_port(), free_port()
         self.ws_port, self.wss_port, self.page_port = free_port(), free_port(), free_port()
+        self._more = (secure_more, web_more, ws_more)
         self.config = self.folder.write("oversip.toml", self._toml(extra, top, log_messages))
         self._users = [User(f"user{number}", self.domain, secrets.token_hex(6)) for number in range(users)]
         self._given = 0
@@ -83,10 +89,10 @@ class Server:
         listens = [
             ("udp", self.port, ""),
             ("tcp", self.port, ""),
-            ("tls", self.tls_port, secure),
-            ("ws", self.ws_port, 'path = "/ws"\n'),
-            ("wss", self.wss_port, f'path = "/ws"\n{secure}'),
-            ("wss", self.page_port, f'path = "/ws"\npage = true\n{secure}'),
+            ("tls", self.tls_port, secure + self._more[0]),
+            ("ws", self.ws_port, f'path = "/ws"\n{self._more[2]}'),
+            ("wss", self.wss_port, f'path = "/ws"\n{secure}{self._more[1]}'),
+            ("wss", self.page_port, f'path = "/ws"\npage = true\n{secure}{self._more[1]}'),
         ]
         blocks = [
             f'[[listen]]\ntransport = "{transport}"\naddress = "{self.address}"\nport = {port}\n{more}'

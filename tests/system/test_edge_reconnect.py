@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import test_reconnect
+from . import test_reconnect, test_ringing
 from .edge import EdgeCase
 from .phone import JSSIP, SIPJS, BrowserPhone
 
@@ -25,6 +25,31 @@ class Cut(EdgeCase):
     def test_bye_waits(self) -> None:
         """A BYE for a browser that is away reaches it when it is back."""
         self.waits(JSSIP)
+
+
+class Rings(EdgeCase):
+    """The same while it rings."""
+
+    lose = test_ringing.RingingCut.lose
+    callee = test_ringing.RingingCut.callee
+    sipjs_caller = test_ringing.RingingCut.sipjs_caller
+    jssip_caller = test_ringing.RingingCut.jssip_caller
+
+    def test_callee(self) -> None:
+        """JsSIP rings when its socket breaks, and is called again on the new one."""
+        self.callee(JSSIP, False)
+
+    def test_callee_from_another_address(self) -> None:
+        """SIP.js changes from Wi-Fi to mobile."""
+        self.callee(SIPJS, True)
+
+    def test_sipjs_caller(self) -> None:
+        """Its call is answered when it is back."""
+        self.sipjs_caller(False)
+
+    def test_jssip_caller(self) -> None:
+        """It has forgotten its call: nobody rings any more."""
+        self.jssip_caller(False, False)
 
 
 class Restarted(EdgeCase):

@@ -110,6 +110,16 @@ class Person:
             self.tab.close()
 
 
+def talking(caller: Person, callee: Person, video: bool = False) -> None:
+    """The first call of both."""
+    caller.dial(callee.aor, video)
+    callee.until_call("incoming")
+    caller.until_call("ringing")
+    callee.press("call-answer-video" if video else "call-answer")
+    for person in (caller, callee):
+        person.until_call("active")
+
+
 class PhonePage(SystemCase):
     """Log in, dial, answer, hold, DTMF, transfer, chat, log out."""
 
@@ -120,15 +130,6 @@ class PhonePage(SystemCase):
             person.log_in()
             person.until_connection("registered")
         return person
-
-    def talking(self, caller: Person, callee: Person, video: bool = False) -> None:
-        """The first call of both."""
-        caller.dial(callee.aor, video)
-        callee.until_call("incoming")
-        caller.until_call("ringing")
-        callee.press("call-answer-video" if video else "call-answer")
-        for person in (caller, callee):
-            person.until_call("active")
 
     def test_log_in_and_out(self) -> None:
         """Two steps in, one out."""
@@ -147,7 +148,7 @@ class PhonePage(SystemCase):
     def test_call(self) -> None:
         """Audio both ways, mute, hold, DTMF, hang up; the log has it."""
         one, other = self.person(), self.person()
-        self.talking(one, other)
+        talking(one, other)
         self.assertEqual(other.aor, one.attribute("call", "data-peer", 0))
         one.until_media()
         other.until_media()
@@ -174,7 +175,7 @@ class PhonePage(SystemCase):
     def test_video_call(self) -> None:
         """Pictures both ways."""
         one, other = self.person(), self.person()
-        self.talking(one, other, video=True)
+        talking(one, other, video=True)
         one.until_media(video=True)
         other.until_media(video=True)
         one.press("call-hangup")
@@ -205,7 +206,7 @@ class PhonePage(SystemCase):
     def test_blind_transfer(self) -> None:
         """One hands the other over to a third."""
         one, other, third = self.person(), self.person(), self.person()
-        self.talking(one, other)
+        talking(one, other)
         one.press("call-transfer")
         one.write("transfer-target", third.aor)
         one.press("transfer-blind")
@@ -219,7 +220,7 @@ class PhonePage(SystemCase):
     def test_attended_transfer(self) -> None:
         """One asks a third first, then joins the two."""
         one, other, third = self.person(), self.person(), self.person()
-        self.talking(one, other)
+        talking(one, other)
         one.press("call-transfer")
         one.write("transfer-target", third.aor)
         one.press("transfer-attended")
@@ -259,16 +260,49 @@ class PhonePage(SystemCase):
             person.log_in()
         person.until_connection("registered")
         self.assertEqual(instance, person.tab.evaluate("() => window.phone.instanceId"))
-        self.talking(caller, person)
+        talking(caller, person)
         caller.press("call-hangup")
         person.until_call("ended")
+
+    def test_reload_while_it_rings(self) -> None:
+        """The page is loaded anew while somebody calls: it rings again, and can be answered."""
+        person, caller = self.person(), self.person()
+        caller.dial(person.aor)
+        person.until_call("incoming")
+        person.tab.reload()
+        person.until_connection("registered")
+        person.until_call("incoming")
+        self.assertEqual("ringing", caller.attribute("call", "data-state", 0))
+        person.press("call-answer")
+        for each in (person, caller):
+            each.until_call("active")
+        caller.press("call-hangup")
+        person.until_call("ended")
+
+    def test_connection_lost_while_it_rings(self) -> None:
+        """What rang can not be answered any more and goes; the call rings again as soon as the page is back."""
+        wire = self.relay(self.server.page_port)
+        person = Person(chromium().open(f"https://127.0.0.1:{wire.port}/"), self.server.user())
+        self.addCleanup(person.leave)
+        person.log_in()
+        person.until_connection("registered")
+        caller = self.person()
+        caller.dial(person.aor)
+        person.until_call("incoming")
+        wire.cut(refuse=True)
+        person.until_call("ended")
+        wire.mend()
+        person.until_connection("registered")
+        poll(lambda: "incoming" in [person.attribute("call", "data-state", at) for at in (0, 1)], 10, "a call")
+        caller.press("call-hangup")
+        person.until_no_call()
 
     def test_small_screen(self) -> None:
         """On 360 px nothing is clipped, neither at rest nor in a call."""
         one, other = self.person(360, 640), self.person()
         wide = "() => document.documentElement.scrollWidth"
         self.assertLessEqual(one.tab.evaluate(wide), 360)
-        self.talking(other, one)
+        talking(other, one)
         one.press("call-keypad")
         self.assertLessEqual(one.tab.evaluate(wide), 360)
         clipped = """() => [...document.querySelectorAll("button, input, h1, h2, p, span")].filter((each) => {

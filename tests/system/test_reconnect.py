@@ -77,7 +77,7 @@ class NetworkGone(SystemCase):
 
     def setUp(self) -> None:
         """A server that pings often, for the test's sake."""
-        server = Server("[timers]\nping = 1.0\npong = 1.0\n", users=3)
+        server = Server("[timers]\nping = 1.0\npong = 1.0\nresume = 2.0\n", users=3)
         self.addCleanup(server.stop)
         self.use(server)
 

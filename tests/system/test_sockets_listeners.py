@@ -24,6 +24,7 @@ from oversip_tw.transport.connector import Connector
 from oversip_tw.transport.limits import ConnectionLimits
 from oversip_tw.transport.listener import BoundListener, ListenError, ListenerSpec
 from oversip_tw.transport.listeners import Listeners
+from oversip_tw.transport.port import listen_tcp
 from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError
 
@@ -164,8 +165,39 @@ class UdpSocketTests(SocketCase):
         self.assertGreater(listener.port, 0)
 
 
+def patience(transport: Any) -> int:
+    """How many milliseconds the kernel waits for an acknowledgement on that connection."""
+    found: int = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    return found
+
+
 class StreamSocketTests(SocketCase):
     """TCP."""
+
+    async def test_T11_what_is_not_acknowledged(self) -> None:
+        """T11: the kernel gives a connection up when the peer acknowledges nothing for 30 s, whoever opened it; what is
+        accepted has that from its listener, whatever protocol it will be."""
+        listener = self.open("tcp")
+        sock = self.client(listener)
+        sock.send(OPTIONS)
+        await until(lambda: self.receiver.messages, "a message")
+        [(_, flow)] = self.receiver.messages
+        self.assertEqual(30_000, patience(flow._wire.transport))  # type: ignore[attr-defined]
+        connector = Connector(reactor, self.streams, self.listeners.bound, self.listeners.udp)
+        dialled = connector.flow_to(target(port=listener.port))
+        await until(lambda: dialled in self.receiver.opened, "a connection")
+        self.assertEqual(30_000, patience(dialled._wire.transport))  # type: ignore[attr-defined]
+        connector.close()
+        made: list[Any] = []
+        plain = Factory.forProtocol(Protocol)
+        plain.protocol = lambda: made.append(Protocol()) or made[-1]  # type: ignore[assignment, func-returns-value]
+        other = BoundListener(ListenerSpec("ws"))
+        port = listen_tcp(reactor, other, plain, self.log, None, 12.0)
+        self.client(other)
+        await until(lambda: made and made[0].transport, "a connection")
+        self.assertEqual(12_000, patience(made[0].transport))
+        made[0].transport.loseConnection()
+        await port.stopListening()
 
     async def test_messages(self) -> None:
         """Messages pass both ways on both families."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.parser import parse
 from oversip_tw.testing import Clock, MemoryFlow
@@ -69,6 +70,8 @@ class Caller:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.responses: list[Response] = []
+        #: it waits for a client that lost its connection
+        self.patient = False
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         self.told.append(str(response.status))
@@ -80,6 +83,12 @@ class Caller:
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         self.told.append(f"failed: {reason}")
 
+    def waits(self, transaction: ClientTransaction) -> bool:
+        return self.patient
+
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
+        self.told.append(f"superseded: {key!r}")
+
 
 class Callee:
     """A ServerUser that remembers what it was told."""
@@ -87,6 +96,8 @@ class Callee:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.cancels: list[Request] = []
+        #: of the binding of whoever it answers
+        self.key = b""
 
     def cancelled(self, transaction: ServerTransaction, cancel: Request) -> None:
         self.told.append("cancelled")
@@ -94,6 +105,12 @@ class Callee:
 
     def failed(self, transaction: ServerTransaction) -> None:
         self.told.append("failed")
+
+    def lost(self) -> bytes:
+        return self.key
+
+    def moved(self, flow: Flow) -> None:
+        self.told.append(f"moved to {flow.peer[1]}")
 
 
 class Element:

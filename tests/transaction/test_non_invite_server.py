@@ -134,3 +134,20 @@ class NonInviteServerTests(SynchronousTestCase):
         self.transaction.flow_lost()
         self.assertEqual((self.said(), self.element.user.told), ([], []))
         self.assert_gone()
+
+    def test_answer_in_the_same_call(self) -> None:
+        """Where the answer may come at once, no timer is set before it has not come."""
+        for answered in (False, True):
+            clock = Clock()
+            element = Element(clock)
+            flow = MemoryFlow("ws", receiver=element)
+            message = request("MESSAGE")
+            transaction = element.transactions.serve(message, flow, True, element.user, in_this_call=True)
+            self.assertEqual(clock.getDelayedCalls(), [])
+            if answered:
+                transaction.respond(message.response(200, to_tag="b"))
+            transaction.go_on_waiting()
+            transaction.go_on_waiting()
+            self.assertEqual(element.wheel.count, 0 if answered else 1)
+            clock.advance(30)
+            self.assertEqual(said(flow.take()), ["200"] if answered else ["100"])

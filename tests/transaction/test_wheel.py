@@ -6,89 +6,73 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.testing import Clock
+from oversip_tw.testing import Clock, MemoryFlow
+from oversip_tw.transaction.table import Transactions
+from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.users import NOBODY
 from oversip_tw.transaction.wheel import Lasting, TimerWheel
-
-
-class Stay(Lasting):
-    """Says when it is over."""
-
-    __slots__ = ("told", "wheel")
-
-    def __init__(self, wheel: TimerWheel, told: list[str]) -> None:
-        super().__init__()
-        self.wheel = wheel
-        self.told = told
-
-    def over(self) -> None:
-        self.wheel.cut(self)  # as all transactions do; it lasts no longer anyhow
-        self.told.append("over")
-
-
-class Broken(Lasting):
-    """Fails at its end."""
-
-    __slots__ = ()
-
-    def over(self) -> None:
-        raise KeyError("x")
+from tests.transaction.parties import request
 
 
 class LastingTests(SynchronousTestCase):
+    """What has only to end: here absorbing transactions, which last for as long as their Timer J."""
+
     def setUp(self) -> None:
         self.clock = Clock()
         self.wheel = TimerWheel(self.clock)
-        self.told: list[str] = []
 
-    def stay(self, seconds: float) -> Stay:
-        stay = Stay(self.wheel, self.told)
-        self.wheel.last(seconds, stay)
-        return stay
+    def stay(self, seconds: float) -> Transactions:
+        """Where one stands that lasts so long, and nothing else."""
+        table = Transactions(self.wheel, Timers(j=seconds))
+        message = request("MESSAGE")
+        table.serve(message, MemoryFlow("udp"), True, NOBODY).respond(message.response(200))
+        return table
+
+    def cut(self, table: Transactions) -> None:
+        for transaction in list(table._servers.values()):
+            transaction.terminate()
+            self.wheel.cut(transaction)  # harmless
 
     def test_lasts_its_time(self) -> None:
-        """It is over between its time and a slot later, once; beside a timer of the same slot too."""
-        self.stay(0.55)
-        self.wheel.after(0.55, lambda: self.told.append("timer"))
+        """It is over between its time and a slot later; after the timers of the same slot."""
+        table = self.stay(0.55)
+        found: list[int] = []
+        self.wheel.after(0.55, lambda: found.append(table.count))
         self.clock.advance(0.54)
-        self.assertEqual((self.told, self.wheel.count), ([], 2))
+        self.assertEqual((table.count, self.wheel.count), (1, 2))
         self.clock.advance(0.11)
-        self.assertEqual((self.told, self.wheel.count), (["timer", "over"], 0))
-        self.clock.advance(100)
-        self.assertEqual(self.told, ["timer", "over"])
+        self.assertEqual((found, table.count, self.wheel.count), ([1], 0, 0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_cut_short(self) -> None:
-        """What is cut short is never over, and cutting it again does nothing; the others stay."""
-        cut, stays = self.stay(1), self.stay(1)
-        self.stay(3)
-        for _ in range(2):
-            self.wheel.cut(cut)
-        self.assertEqual((self.wheel.count, cut.lasts, stays.lasts), (2, False, True))
+        """What is cut short is over but once; the others stay."""
+        cut, stays, late = self.stay(1), self.stay(1), self.stay(3)
+        self.cut(cut)
+        self.assertEqual((cut.count, stays.count, self.wheel.count), (0, 1, 2))
         self.clock.advance(1.2)
-        self.assertEqual((self.told, self.wheel.count), (["over"], 1))
+        self.assertEqual((stays.count, late.count, self.wheel.count), (0, 1, 1))
         self.clock.advance(2)
-        self.assertEqual((self.told, self.wheel.count, self.clock.getDelayedCalls()), (["over"] * 2, 0, []))
+        self.assertEqual((late.count, self.wheel.count, self.clock.getDelayedCalls()), (0, 0, []))
 
     def test_k3_nothing_stays_behind(self) -> None:
         """However many there were: when the last one is cut short, or all are stopped, nothing is left of them."""
-        stays = [self.stay(number % 320 / 10) for number in range(2000)]
-        for stay in stays:
-            self.wheel.cut(stay)
+        for table in [self.stay(number % 320 / 10) for number in range(500)]:
+            self.cut(table)
         self.assertEqual((self.wheel.count, self.clock.getDelayedCalls()), (0, []))
-        self.stay(1)
-        self.stay(2)
+        tables = [self.stay(1), self.stay(2)]
         self.wheel.stop()
         self.assertEqual((self.wheel.count, self.clock.getDelayedCalls()), (0, []))
         self.clock.advance(40)
-        self.assertEqual(self.told, [])
+        self.assertEqual([table.count for table in tables], [1, 1])
 
     def test_broken(self) -> None:
         """What is raised at the end of one is reported, and the others end all the same."""
         heard: list[BaseException] = []
         self.wheel = TimerWheel(self.clock, failed=heard.append)
-        self.wheel.last(1, Broken())
-        self.stay(1)
+        self.stay(1)._servers.clear()  # it cannot leave a table that it is not in
+        table = self.stay(1)
         self.clock.advance(1.2)
-        self.assertEqual((self.told, [type(error) for error in heard]), (["over"], [KeyError]))
+        self.assertEqual((table.count, [type(error) for error in heard]), (0, [KeyError]))
 
     def test_base(self) -> None:
         """What does nothing at its end may do so."""

@@ -45,11 +45,11 @@ class AskedTests(ClientCertificateCase):
     """`client_certificate = "ask"`."""
 
     def test_good(self) -> None:
-        """One that our authority vouches for: chain, verdict and RFC 5922 identities (a URI with a user is none)."""
+        """One that our authority vouches for: chain, verdict, RFC 5922 identities, and the user that a URI names."""
         for highest in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
             self.meet(self.server(), self.good, highest=highest)
             pem = Path(self.good.certificate).read_bytes()
-            self.assertEqual(self.peer, TlsPeer((pem,), True, "", ("example.net",)))
+            self.assertEqual(self.peer, TlsPeer((pem,), True, "", ("example.net",), ("sip:alice@example.net",)))
 
     def test_chain(self) -> None:
         """What comes with the certificate follows it."""

@@ -6,7 +6,7 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.transport.client_tls import ClientTls, ClientTlsSettings, _server_name
-from oversip_tw.transport.peer_identity import WrongPeer, check_identity, identities
+from oversip_tw.transport.peer_identity import WrongPeer, check_identity, identities, users
 from oversip_tw.transport.tls import CertificateError
 
 from .certificates import Authority
@@ -36,6 +36,16 @@ class IdentityTests(SynchronousTestCase):
             dns=["dns.example.org"],
         )
         self.assertEqual(identities(odd), ("dns.example.org",))
+
+    def test_users(self) -> None:
+        """sip URIs with a user name users, each once; nothing else does."""
+        several = self.certificate(
+            uris=["sip:alice@Example.org", "sip:alice@example.org;transport=tls", "sip:bob@example.org", "sip:[",
+                  "sips:carol@example.org", "tel:+1555", "mailto:dave@example.org", "sip:example.org"],
+        )  # fmt: skip
+        self.assertEqual(users(several), ("sip:alice@example.org", "sip:bob@example.org"))
+        self.assertEqual(users(self.certificate(common_name="alice@example.org")), ())
+        self.assertEqual(users(self.certificate(dns=["alice.example.org"])), ())
 
     def test_common_name(self) -> None:
         """The common name counts where there is no subjectAltName at all."""

@@ -45,6 +45,8 @@ class PageTest(SynchronousTestCase):
             answer = ask(page, path)
             self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, kind), path)
         self.assertEqual(json.loads(ask(page, "/phone.json").body), {"domain": "example.com"})
+        page = phone_page("example.com", ice="/ice")
+        self.assertEqual(json.loads(ask(page, "/phone.json").body), {"domain": "example.com", "ice": "/ice"})
 
     def test_all_that_the_page_names_is_served(self) -> None:
         """Every src and href of the committed page leads somewhere."""

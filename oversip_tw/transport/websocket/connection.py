@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from oversip_tw.transport.backlog import unsent
 from oversip_tw.transport.websocket.flow import WebSocketFlow
-from oversip_tw.transport.websocket.frames import TEXT, close_payload, is_utf8, message_at, message_frame, unmask
-from oversip_tw.transport.websocket.unmasking import SHORT, unmask_long
+from oversip_tw.transport.websocket.frames import close_payload
+from oversip_tw.transport.websocket.whole import message_frame, whole_message
 
 if TYPE_CHECKING:
     from oversip_tw.transport.websocket.factory import WebSocketFactory
@@ -28,8 +28,6 @@ NORMAL, GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1000, 1001, 1008, 1009
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
 #: Autobahn cuts what it has consumed off its buffer frame by frame; small pieces keep a flood of tiny frames linear
 _PIECE = 16_384
-#: of a text message that is whole
-_WHOLE_TEXT = 0x80 | TEXT
 
 
 class _Silence:
@@ -105,13 +103,10 @@ class Connection(WebSocketServerProtocol):
         """Messages in one whole frame each, as long as there is nothing else; gives what is left for Autobahn."""
         start, size, most = 0, len(data), self.factory.settings.message_size
         while start < size and self.state == self.STATE_OPEN:
-            begin, end = message_at(data, start, most)
-            if not end:
+            whole = whole_message(data, start, most)
+            if whole is None:
                 break
-            message = unmask(data, begin, end) if end - begin < SHORT else unmask_long(data, begin, end)
-            if data[start] == _WHOLE_TEXT and not is_utf8(message):
-                break
-            start = end
+            message, start = whole
             self._receive(message)
         return data[start:] if start else data
 

@@ -16,7 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from oversip_tw.interfaces import Clock, Flow, HandshakeRequest, Listener, Receiver
+from oversip_tw.interfaces import Address, Clock, Flow, HandshakeRequest, Listener, Receiver
 from oversip_tw.outbound.flow_id import STREAM_OCTETS, stream_id
 from oversip_tw.transport.gate import OnTls
 from oversip_tw.transport.limits import ConnectionLimits
@@ -127,9 +127,9 @@ class WebSocketFactory(Factory):
         """What a flow token will carry."""
         return stream_id(self._random(STREAM_OCTETS))
 
-    def channel(self, site: Site, host: str) -> PageChannel:
-        """An HTTP exchange in place of the front of ``host``."""
-        channel = PageChannel(site, lambda ended: self._page_ended(ended, host))
+    def channel(self, site: Site, peer: Address, secure: bool) -> PageChannel:
+        """An HTTP exchange in place of the front of ``peer``."""
+        channel = PageChannel(site, lambda ended: self._page_ended(ended, peer[0]), peer, secure)
         self.pages.start(channel)
         return channel
 

@@ -148,7 +148,7 @@ class Front(Protocol):
         elif server.site is None or upgrade:
             raise Refusal(404)
         else:
-            self._serve(head, server.site)
+            self._serve(head, server.site, peer, secure)
 
     def _count_as(self, host: str) -> None:
         """Behind a proxy the limits go by its client."""
@@ -162,7 +162,7 @@ class Front(Protocol):
         if not self._has_room:
             raise Refusal(503, headers=[("Retry-After", str(self.server.settings.retry_after))])
 
-    def _serve(self, head: Head, site: Site) -> None:
+    def _serve(self, head: Head, site: Site, peer: Address, secure: bool) -> None:
         """A page: let twisted.web answer, which sets no limit to a body by itself."""
         if head.all("Transfer-Encoding"):
             raise Refusal(411)
@@ -172,13 +172,16 @@ class Front(Protocol):
         if len(length) > 9 or int(length) > self.server.settings.body_size:
             raise Refusal(413)
         self.server.heads.stop(self)
-        channel = self.server.channel(site, self._host)
+        channel = self.server.channel(site, peer, secure)
         _hand_over(self.transport, channel)
         channel.dataReceived(bytes(self._buffer))
 
     def _open(self, head: Head, end: int, peer: Address, secure: bool) -> None:
         server = self.server
         flow = self._flow or self._new_flow(peer, secure)
+        if peer != self._peer:
+            # The certificate is the proxy's, and says nothing of who is behind it.
+            flow.tls = flow.identity = None
         flow.peer, flow.handshake = peer, head
         if server.on_connect is None:
             self._welcome(head, end, flow)

@@ -12,6 +12,8 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
+from oversip_tw.interfaces import Address
+
 
 class PageChannel(HTTPChannel):
     """An HTTPChannel for one request: the next one has to pass the front again, with its limits and its answers."""
@@ -20,8 +22,13 @@ class PageChannel(HTTPChannel):
     #: the factory watches the whole exchange
     timeOut = None
 
-    def __init__(self, site: Site, ended: Callable[[PageChannel], None]) -> None:
+    def __init__(
+        self, site: Site, ended: Callable[[PageChannel], None], peer: Address = ("", 0), secure: bool = False
+    ) -> None:
+        """``peer``: who asks, behind the proxies that are trusted. ``secure``: over TLS, all the way."""
         super().__init__()
+        self.peer = peer
+        self.secure = secure
         self.site = self.factory = site
         self.requestFactory = site.requestFactory
         self._ended = ended

@@ -3,6 +3,7 @@ import { account as split } from "./address";
 import { explain } from "./causes";
 import type { Answer } from "./causes";
 import { Emitter } from "./emitter";
+import { Ice } from "./ice";
 
 export interface Credentials {
   user: string;
@@ -18,6 +19,14 @@ interface Events {
   change: void;
 }
 
+/** What the server says of itself. */
+export interface Home {
+  /** The domain that a bare name belongs to. */
+  domain: string;
+  /** Where credentials of a TURN server are got. */
+  ice?: string;
+}
+
 /** Answers that will not change by asking again. */
 const FINAL = [401, 403, 404, 407];
 /** Seconds between tries to register after the server refused for reasons that may pass. */
@@ -28,18 +37,22 @@ const LONGEST_PAUSE = 60;
 export class Account extends Emitter<Events> {
   readonly ua: UA;
   readonly address: string;
+  readonly ice: Ice;
   state: Connection = "offline";
   /** What to tell the user about it; empty while all is well. */
   problem = "";
   private pause = FIRST_PAUSE;
   private timer: number | undefined;
+  private welcome = false;
 
   constructor(
     readonly credentials: Credentials,
     readonly server: string,
     instanceId: string,
+    home: Home,
   ) {
     super();
+    this.ice = new Ice(credentials, home.ice, wantsRelay());
     this.address = `${credentials.user}@${credentials.domain}`;
     this.ua = new UA({
       sockets: [new WebSocketInterface(server)],
@@ -65,6 +78,7 @@ export class Account extends Emitter<Events> {
   /** Hangs up, unregisters and closes. */
   stop(): void {
     clearTimeout(this.timer);
+    this.ice.stop();
     this.ua.stop();
     this.become("offline");
   }
@@ -92,6 +106,11 @@ export class Account extends Emitter<Events> {
     });
     this.ua.on("registered", () => {
       this.pause = FIRST_PAUSE;
+      if (!this.welcome) {
+        // Not before the password is known to be right: a wrong one would count twice.
+        this.welcome = true;
+        void this.ice.start();
+      }
       this.become("registered");
     });
     this.ua.on("unregistered", () => {
@@ -131,14 +150,19 @@ function retryAfter(response: Answer | null): number {
   return Number.parseInt(header ?? "0", 10) || 0;
 }
 
-/** The domain that a bare name belongs to: the server says so, else it is the host that the page came from. */
-export async function homeDomain(): Promise<string> {
+/** What the server says of itself; the domain that it does not say is the host that the page came from. */
+export async function home(): Promise<Home> {
   try {
-    const { domain } = (await (await fetch("/phone.json")).json()) as { domain?: string };
-    return domain || location.hostname;
+    const found = (await (await fetch("/phone.json")).json()) as Partial<Home>;
+    return { ...found, domain: found.domain || location.hostname };
   } catch {
-    return location.hostname;
+    return { domain: location.hostname };
   }
+}
+
+/** `?relay` in the page's address: media by way of the TURN server alone. */
+function wantsRelay(): boolean {
+  return new URLSearchParams(location.search).has("relay");
 }
 
 /** The address that stands in the form, as credentials. */

@@ -3,7 +3,8 @@ import { plain } from "./address";
 import { explain, explainMedia } from "./causes";
 import type { Answer } from "./causes";
 import { Emitter } from "./emitter";
-import { GATHERING, PEER_CONNECTION, constraints, offersVideo } from "./media";
+import type { Ice } from "./ice";
+import { GATHERING, constraints, offersVideo } from "./media";
 
 export type CallState = "calling" | "ringing" | "incoming" | "connecting" | "active" | "ended";
 export type Outcome = "answered" | "missed" | "declined" | "failed" | "cancelled";
@@ -40,7 +41,11 @@ export class Call extends Emitter<Events> {
   private hungUp = false;
   private mediaProblem = "";
 
-  constructor(readonly session: RTCSession, video: boolean) {
+  constructor(
+    readonly session: RTCSession,
+    video: boolean,
+    private readonly ice: Ice,
+  ) {
     super();
     this.direction = session.direction === "incoming" ? "in" : "out";
     this.state = this.direction === "in" ? "incoming" : "calling";
@@ -68,7 +73,7 @@ export class Call extends Emitter<Events> {
     if (this.state === "incoming") {
       this.video = video;
       this.become("connecting");
-      this.session.answer({ mediaConstraints: constraints(video), pcConfig: PEER_CONNECTION });
+      this.session.answer({ mediaConstraints: constraints(video), pcConfig: this.ice.configuration });
     }
   }
 
@@ -77,6 +82,13 @@ export class Call extends Emitter<Events> {
     if (this.live) {
       this.hungUp = true;
       this.session.terminate(this.state === "incoming" ? { status_code: 486, reason_phrase: "Busy Here" } : {});
+    }
+  }
+
+  /** The connection is gone, and with it JsSIP's means to answer what rang: on the next one the server rings anew. */
+  drop(): void {
+    if (this.state === "incoming") {
+      this.session.terminate();
     }
   }
 

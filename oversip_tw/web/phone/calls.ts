@@ -5,7 +5,7 @@ import { Call } from "./call";
 import { explain } from "./causes";
 import type { Answer } from "./causes";
 import { Emitter } from "./emitter";
-import { PEER_CONNECTION, constraints, missing, offersVideo } from "./media";
+import { constraints, missing, offersVideo } from "./media";
 
 interface Events {
   /** A call came or went. */
@@ -36,6 +36,7 @@ export class Calls extends Emitter<Events> {
   constructor(readonly account: Account) {
     super();
     account.ua.on("newRTCSession", ({ session }: { session: RTCSession }) => this.begin(session));
+    account.ua.on("disconnected", () => this.list.forEach((call) => call.drop()));
   }
 
   get live(): Call[] {
@@ -52,7 +53,8 @@ export class Calls extends Emitter<Events> {
     this.dialsVideo = video;
     const uri = toUri(target, this.account.credentials.domain);
     try {
-      const session = this.account.ua.call(uri, { mediaConstraints: constraints(video), pcConfig: PEER_CONNECTION });
+      const pcConfig = this.account.ice.configuration;
+      const session = this.account.ua.call(uri, { mediaConstraints: constraints(video), pcConfig });
       const call = this.list.find((one) => one.session === session);
       if (call) {
         call.consultsFor = consultsFor;
@@ -126,7 +128,7 @@ export class Calls extends Emitter<Events> {
     this.heirs.delete(session);
     const offer = session.direction === "incoming" ? (session as unknown as { _request: { body: string } })._request.body : null;
     const video = before ? before.video : offer === null ? this.dialsVideo : offersVideo(offer);
-    const call = new Call(session, video);
+    const call = new Call(session, video, this.account.ice);
     this.list.push(call);
     session.on("refer", (referral) => this.referred(call, referral as unknown as Referral));
     session.on("replaces", (replacement) => this.replaced(call, replacement as unknown as Referral));
@@ -146,7 +148,7 @@ export class Calls extends Emitter<Events> {
     this.emit("notice", "You are being transferred");
     referral.accept((session) => this.heirs.set(session, call), {
       mediaConstraints: constraints(call.video),
-      pcConfig: PEER_CONNECTION,
+      pcConfig: this.account.ice.configuration,
     });
   }
 

@@ -1,5 +1,5 @@
-import { homeDomain } from "./account";
-import type { Credentials } from "./account";
+import { home } from "./account";
+import type { Credentials, Home } from "./account";
 import { instanceId } from "./instance";
 import { Phone } from "./phone";
 import { forget, recall, remember } from "./storage";
@@ -15,7 +15,7 @@ class Page {
 
   constructor(
     private readonly instance: string,
-    private readonly domain: string,
+    private readonly home: Home,
   ) {
     const who = recall<Credentials | null>(CREDENTIALS, null);
     if (who) {
@@ -26,7 +26,7 @@ class Page {
   }
 
   private ask(problem: string, who?: Credentials): void {
-    const login = new Login(this.domain, (entered) => this.enter(entered, login));
+    const login = new Login(this.home.domain, (entered) => this.enter(entered, login));
     this.show("login", login.element);
     document.title = "Phone";
     if (who) {
@@ -43,7 +43,7 @@ class Page {
       // Pressed again while the first try still waits for the server.
       this.dismiss(this.phone);
     }
-    const phone = new Phone(who, this.instance);
+    const phone = new Phone(who, this.instance, this.home);
     this.phone = phone;
     this.expose(phone);
     let inside = false;
@@ -96,6 +96,7 @@ class Page {
       phone: {
         instanceId: this.instance,
         ua: phone.account.ua,
+        ice: () => phone.account.ice.configuration,
         sessions: () => phone.calls.list.map((call) => call.session),
       },
     });
@@ -103,4 +104,4 @@ class Page {
 }
 
 applyTheme();
-void Promise.all([instanceId(), homeDomain()]).then(([instance, domain]) => new Page(instance, domain));
+void Promise.all([instanceId(), home()]).then(([instance, found]) => new Page(instance, found));

@@ -1,8 +1,5 @@
 /** How calls get their sound and picture. */
 
-/** No STUN server: addresses of this machine alone, which is all that two browsers on one network need. */
-export const PEER_CONNECTION: RTCConfiguration = { iceServers: [] };
-
 /** How long to collect addresses before an offer or answer leaves without the rest. */
 export const GATHERING = 1500;
 

@@ -1,5 +1,5 @@
 import { Account, server } from "./account";
-import type { Credentials } from "./account";
+import type { Credentials, Home } from "./account";
 import { Calls } from "./calls";
 import { Chat } from "./chat";
 import { History } from "./history";
@@ -16,8 +16,9 @@ export class Phone {
   constructor(
     credentials: Credentials,
     readonly instanceId: string,
+    home: Home,
   ) {
-    this.account = new Account(credentials, server(), instanceId);
+    this.account = new Account(credentials, server(), instanceId, home);
     this.calls = new Calls(this.account);
     this.chat = new Chat(this.account);
     this.history = new History(this.account.address);

@@ -1,4 +1,4 @@
-"""oversip_tw.web.health, metrics and admin"""
+"""oversip_tw.web.health and metrics"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.web import Health, Metrics, Reading, admin_site
+from oversip_tw.web import Health, Metrics, Reading
 from tests.web.site import ask
 
 
@@ -53,12 +53,3 @@ class MetricsTest(SynchronousTestCase):
         self.assertIn('# TYPE oversip_refused_total counter\noversip_refused_total{status="403"} 2.0\n', text)
         self.assertIn("process_resident_memory_bytes", text)
         self.assertEqual(len(reads), 1)
-
-
-class AdminTest(SynchronousTestCase):
-    def test_both_and_nothing_else(self) -> None:
-        """``/health`` and ``/metrics``; the root shows nothing."""
-        root = admin_site(Health(), Metrics([])).resource
-        self.assertEqual(ask(root, "/health").status, 200)
-        self.assertEqual(ask(root, "/metrics").status, 200)
-        self.assertEqual(ask(root, "/").status, 404)

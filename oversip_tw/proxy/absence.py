@@ -1,0 +1,115 @@
+"""A caller whose connection broke while its call was being set up: does it know of that call when it is back?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from oversip_tw.proxy.hang_up import HangUp
+from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.parser import parse
+from oversip_tw.transaction.client import ClientTransaction
+from oversip_tw.transaction.invite_server import InviteServerTransaction
+from oversip_tw.transaction.users import Nobody
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.branch import Branch
+    from oversip_tw.proxy.context import ResponseContext
+
+
+#: there is no such dialog, or nobody of that name any more (RFC 5057 §5.1)
+_KNOWS_NOTHING: Final = (404, 410, 481, 604)
+
+
+class Absence(Nobody):
+    """Of the caller of one first INVITE.
+
+    SIP.js takes the answer on its new connection. JsSIP, and every page that was loaded anew, has given the call up
+    without being able to say so: the callee would ring, and pick up, for nobody. So a caller who is back is asked, by
+    an INFO without content in the dialog that the latest response made: 481 means that it knows of none, 404 that even
+    its Contact is another one.
+    """
+
+    __slots__ = ("_asked", "_back", "_context", "_gone", "_hang_up")
+
+    def __init__(self, context: ResponseContext) -> None:
+        self._context = context
+        self._back = False
+        #: the question is on its way
+        self._asked = False
+        self._gone = False
+        #: the callee has picked up, and nobody knows whether the caller has heard that
+        self._hang_up: HangUp | None = None
+
+    def begin(self) -> None:
+        """The connection broke."""
+        self._back = self._asked = False
+
+    def over(self) -> None:
+        """The caller is back, and has been told the latest response again."""
+        transaction = self._context.transaction
+        if transaction.final_sent and self._hang_up is None:
+            return  # it had its answer in time
+        self._back = True
+        if isinstance(transaction, InviteServerTransaction):
+            latest = parse(transaction.last)
+            if isinstance(latest, Response):
+                self.told(latest)
+
+    def told(self, response: Response) -> None:
+        """``response`` was passed on to the caller."""
+        if self._back and response.to_tag and 100 < response.status < 300:
+            self._back = False
+            self._ask(response)
+
+    def picked_up(self, branch: Branch, response: Response) -> None:
+        """The first 2xx came, and is about to be passed on."""
+        if self._gone:
+            HangUp(branch, response).go()
+        elif self._back or self._asked or self._context.transaction.flow.closed:
+            self._hang_up = HangUp(branch, response)
+
+    def ended(self) -> None:
+        """The caller is gone for good."""
+        self._gone = True
+        hang_up, self._hang_up = self._hang_up, None
+        if hang_up is not None:
+            hang_up.go()
+
+    def _ask(self, response: Response) -> None:
+        context = self._context
+        core, flow, invite = context.core, context.transaction.flow, context.transaction.request
+        if not invite.contacts:
+            return
+        request = Request.build(
+            "INFO",
+            invite.contacts[0].uri,
+            [
+                ("Max-Forwards", "70"),
+                ("From", response.get("To") or ""),
+                ("To", response.get("From") or ""),
+                ("Call-ID", invite.call_id),
+                # below whatever the callee will begin with
+                ("CSeq", "0 INFO"),
+            ],
+        )
+        core.forwarding.push_via(request, flow)
+        self._asked = True
+        core.transactions.call(request, flow, self, client_flow=True)
+
+    def _knows(self) -> None:
+        self._asked = False
+        self._hang_up = None
+
+    # -- ClientUser -------------------------------------------------------------------------------------------------
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """It knows of the call, or it does not."""
+        if response.status in _KNOWS_NOTHING:
+            self._asked = False
+            self._context.transaction.stay_away()
+        elif response.status >= 200:
+            self._knows()
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """One who says nothing is believed."""
+        self._knows()

@@ -1,0 +1,98 @@
+"""Whom a request was meant for before it was sent elsewhere: History-Info (RFC 7044)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from oversip_tw.sip.address import NameAddr
+from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.grammar import token
+from oversip_tw.sip.message import Request
+from oversip_tw.sip.uri import Uri
+
+#: entries that are taken over from whoever sent the request
+MOST_ENTRIES: Final = 30
+#: what stands for a URI that is not for everybody (RFC 7044 §10.1.2, RFC 3323 §4.1.1.3)
+_ANONYMOUS: Final = "sip:anonymous@anonymous.invalid"
+
+
+class _Entry:
+    """One hi-entry: the URI, and what follows it."""
+
+    __slots__ = ("index", "params", "uri")
+
+    def __init__(self, uri: Uri, index: str, params: str) -> None:
+        self.uri = uri
+        self.index = index
+        self.params = params
+
+    def text(self, private: bool) -> str:
+        return f"<{_ANONYMOUS if private else self.uri.text}>;index={self.index}{self.params}"
+
+
+class History:
+    """The entries of one request, the newest last."""
+
+    __slots__ = ("_entries", "_private")
+
+    def __init__(self, request: Request, trusted: bool) -> None:
+        """``request`` as it came. What it says of its past counts where its sender is ``trusted``."""
+        self._private = _is_private(request)
+        self._entries = _read(request) if trusted and request.has("History-Info") else []
+        last = self._entries[-1] if self._entries else None
+        if last is None or not last.uri.equivalent(request.uri):
+            # the hop before us does not write any (RFC 7044 §9.1)
+            index = "1" if last is None else f"{last.index}.1"
+            self._entries.append(_Entry(request.uri, index, ""))
+
+    @property
+    def forwards(self) -> int:
+        """How often the request was sent to another user, here or before (RFC 4458 §2.1)."""
+        return sum(1 for entry in self._entries if entry.uri.param("cause"))
+
+    def retargeted(self, uri: Uri, status: int) -> None:
+        """The request goes to ``uri``, another user's, as what it was meant for has come to ``status``."""
+        last = self._entries[-1]
+        if last.uri.is_sip and "Reason=" not in last.uri.headers:
+            reason = f"Reason=SIP%3Bcause%3D{status}"
+            last.uri = last.uri.replace(headers=f"{last.uri.headers}&{reason}" if last.uri.headers else reason)
+        self._entries.append(_Entry(uri, f"{last.index}.1", f";mp={last.index}"))
+
+    def write(self, request: Request, trusted: bool) -> None:
+        """Put all of it into ``request``; to whom is not ``trusted`` only what its caller wants to be known."""
+        private = self._private and not trusted
+        request.set("History-Info", ", ".join([entry.text(private) for entry in self._entries]))
+
+
+def _is_private(request: Request) -> bool:
+    for value in request.get_all("Privacy"):
+        wishes = value.lower().replace(" ", "").split(";")
+        if "history" in wishes or "header" in wishes:
+            return True
+    return False
+
+
+def _read(request: Request) -> list[_Entry]:
+    """The entries that came; none where one of them is none: then the order of all is unknown."""
+    try:
+        values = request.values("History-Info")
+        return _entries(values) if len(values) <= MOST_ENTRIES else []
+    except SIPError:
+        return []
+
+
+def _entries(values: Sequence[str]) -> list[_Entry]:
+    found = []
+    for value in values:
+        address = NameAddr.parse(value)
+        index, others = "", ""
+        for name, text in address.params:
+            if name == "index":
+                index = text or ""
+            else:
+                others += f";{name}" if text is None else f";{name}={text}"
+        if not index.replace(".", "").isdecimal() or token.fullmatch(index) is None:
+            return []
+        found.append(_Entry(address.uri, index, others))
+    return found

@@ -1,0 +1,109 @@
+"""A branch whose client has lost its connection, and may be back soon (rules: docs/explanation/outbound)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
+from oversip_tw.proxy import endings
+from oversip_tw.sip.uri import Uri
+from oversip_tw.transaction.invite_client import InviteClientTransaction
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.branch import Branch
+    from oversip_tw.transaction.client import ClientTransaction
+
+
+class Hold:
+    """Waits until the binding that a branch leads to is on another flow."""
+
+    __slots__ = ("_branch", "_held", "_ringing")
+
+    def __init__(self, branch: Branch, ringing: InviteClientTransaction | None = None) -> None:
+        """``ringing``: an INVITE that goes on where its client comes back; None: the request is sent anew there.
+
+        Where nothing can wait the branch has ended when this returns.
+        """
+        self._branch = branch
+        self._ringing = ringing
+        waiting = branch.context.core.waiting
+        seconds = waiting.settings.seconds(branch.context.request.method)
+        self._held = waiting.hold(branch.way.key, seconds, self._came_back, self._stayed_away)
+
+    @property
+    def active(self) -> bool:
+        """Somebody is waited for."""
+        return self._held.active
+
+    def cancel(self) -> None:
+        """Wait no more."""
+        self._held.cancel()
+
+    def _stayed_away(self) -> None:
+        branch = self._branch
+        branch.held = None
+        if self._ringing is not None:
+            self._ringing.terminate()
+        branch.end(endings.FLOW_GONE)
+
+    def _came_back(self, flow: Flow) -> None:
+        branch = self._branch
+        branch.held = None
+        if self._ringing is not None:
+            _go_on(branch, self._ringing, flow)
+        elif not branch.ended:
+            branch.send_on_flow(flow)
+
+
+def wait(branch: Branch, ringing: InviteClientTransaction | None = None) -> None:
+    """Give the client of ``branch`` time to come back."""
+    hold = Hold(branch, ringing)
+    if hold.active:
+        branch.held = hold
+
+
+def wait_for(branch: Branch, transaction: ClientTransaction) -> bool:
+    """The same while it rings, by a first INVITE; False: nobody is waited for."""
+    if not (isinstance(transaction, InviteClientTransaction) and _may_go_on(branch)):
+        return False
+    branch.stop_timers()
+    wait(branch, transaction)
+    return branch.held is not None
+
+
+def follow(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
+    """A client that rings is on ``flow`` now."""
+    if isinstance(transaction, InviteClientTransaction) and _may_go_on(branch):
+        _go_on(branch, transaction, flow)
+
+
+def _may_go_on(branch: Branch) -> bool:
+    context = branch.context
+    return bool(branch.way.key) and not (
+        branch.ended or branch.expired or context.in_dialog or context.cancelled_by_caller
+    )
+
+
+def _go_on(branch: Branch, ringing: InviteClientTransaction, flow: Flow) -> None:
+    """The client that was ringing is on ``flow`` now: it goes on there.
+
+    With the same branch: SIP.js, which knows it still, would refuse another one as a loop. Its Contact is another one
+    if it was started anew, or is found under another address.
+    """
+    way = branch.way
+    binding = branch.context.core.location.by_key(way.key)
+    uri = ringing.request.uri
+    if binding is not None and _place(binding.target) != _place(uri):
+        way.uri = uri = binding.target
+    if (uri.secure or branch.context.request.uri.secure) and not flow.secure:
+        ringing.terminate()
+        branch.end(endings.FLOW_GONE)
+        return
+    if not branch.ended:
+        branch.flow = flow
+        branch.restart_timer_c()
+    ringing.move(flow, uri)
+
+
+def _place(uri: Uri) -> tuple[str | None, str, int | None]:
+    return (uri.user, uri.host, uri.port)

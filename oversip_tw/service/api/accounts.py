@@ -1,0 +1,87 @@
+"""The users for whoever manages them while the server runs, wherever they are kept."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from oversip_tw.store import passwords
+from oversip_tw.store.passwords import UnknownUser, UserExists
+from oversip_tw.store.sqlite import SqliteStore
+from oversip_tw.store.users import KnownUsers
+
+#: name and domain
+Account = tuple[str, str]
+
+
+class Accounts(Protocol):
+    """What is changed is durable, and known to the server, on return. Each may raise StoreFailed."""
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        """``most`` users that come after ``last`` (None: the first), by domain and name."""
+
+    async def has(self, name: str, domain: str) -> bool:
+        """There is such a user."""
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        """Raises UserExists."""
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        """Raises UnknownUser."""
+
+    async def remove(self, name: str, domain: str) -> None:
+        """Raises UnknownUser."""
+
+
+class StoredAccounts:
+    """Those of the store."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        return await self._store.ask(lambda database: passwords.users_after(database, last, most))
+
+    async def has(self, name: str, domain: str) -> bool:
+        return await self._store.ask(lambda database: passwords.is_user(database, name, domain))
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        await self._store.change(lambda database: passwords.add_user(database, name, domain, password))
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        await self._store.change(lambda database: passwords.change_password(database, name, domain, password))
+
+    async def remove(self, name: str, domain: str) -> None:
+        await self._store.change(lambda database: passwords.remove_user(database, name, domain))
+
+
+class AccountsInMemory:
+    """Those of a server without a store: gone when it ends."""
+
+    def __init__(self, users: KnownUsers) -> None:
+        self._users = users
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        found = sorted(self._users.names(), key=_order)
+        return [each for each in found if last is None or _order(each) > _order(last)][:most]
+
+    async def has(self, name: str, domain: str) -> bool:
+        return (name, domain) in self._users.names()
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        if await self.has(name, domain):
+            raise UserExists(f"{name}@{domain}")
+        self._users.set(name, domain, passwords.digests(name, domain, password))
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        if not await self.has(name, domain):
+            raise UnknownUser(f"{name}@{domain}")
+        self._users.set(name, domain, passwords.digests(name, domain, password))
+
+    async def remove(self, name: str, domain: str) -> None:
+        if not await self.has(name, domain):
+            raise UnknownUser(f"{name}@{domain}")
+        self._users.set(name, domain, None)
+
+
+def _order(account: Account) -> tuple[str, str]:
+    return account[1], account[0]

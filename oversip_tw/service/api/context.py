@@ -1,0 +1,67 @@
+"""What the operations of the API work with, and how they read what they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oversip_tw.proxy.user_rules import NONE, Rules
+from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, StoredAccounts
+from oversip_tw.service.build import Parts
+from oversip_tw.sip.accounts import aor_of
+from oversip_tw.store.passwords import MAX_NAME, is_name
+from oversip_tw.store.rules import set_rules
+from oversip_tw.web.api import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A user as a path or a body names one."""
+
+    name: str
+    domain: str
+
+    @property
+    def user(self) -> str:
+        """As the API says it."""
+        return f"{self.name}@{self.domain}"
+
+    @property
+    def aor(self) -> str:
+        """As bindings and rules have it."""
+        return aor_of(self.name, self.domain)
+
+
+class Context:
+    """A running server, for the API."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        store = parts.store
+        self.accounts: Accounts = AccountsInMemory(parts.users) if store is None else StoredAccounts(store)
+
+    def named(self, user: str) -> Named:
+        """NAME@DOMAIN, or a NAME of the first domain. Raises Problem 404 for a domain that is not ours, 409 at an edge,
+        which has no users."""
+        domains = self.parts.config.domains
+        if self.parts.config.edge is not None:
+            raise Problem(409, "this is an edge: its users are those of its core")
+        name, at, domain = user.rpartition("@")
+        if not at:
+            name, domain = domain, domains[0]
+        domain = domain.removeprefix("[").removesuffix("]").lower()
+        if domain not in domains or not is_name(name) or len(name) + len(domain) > MAX_NAME:
+            raise Problem(404, f"there can be no such user; our domains are {', '.join(domains)}")
+        return Named(name, domain)
+
+    async def set_rules(self, aor: str, rules: Rules) -> None:
+        """Let ``rules`` hold from now on, instead of all that was set for that user. Raises StoreFailed."""
+        store, known = self.parts.store, self.parts.element.core.rules
+        if store is not None:
+            await store.change(lambda database: set_rules(database, aor, rules))
+        else:
+            known.store(aor, rules)
+
+    async def forget_rules(self, aor: str) -> None:
+        """Nothing was set for that user. Raises StoreFailed."""
+        if self.parts.element.core.rules.stored(aor) != NONE:
+            await self.set_rules(aor, NONE)

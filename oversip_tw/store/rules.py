@@ -1,0 +1,76 @@
+"""Where users' calls go (`oversip_tw.proxy.user_rules`), as rows of a table, and what of it is known in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from oversip_tw.proxy.user_rules import NONE, Rules
+
+#: hears the AoR and what holds for it from now on; `NONE`: nothing
+Heard = Callable[[str, Rules], None]
+Row = tuple[str, str | None, str | None, str | None, float | None, int]
+
+_COLUMNS = "aor, forward_busy, forward_no_answer, forward_unregistered, ring_timeout, version"
+_SINCE = f"SELECT {_COLUMNS} FROM user_rules WHERE version > ?"
+_OF = f"SELECT {_COLUMNS} FROM user_rules WHERE aor = ?"
+# A row that says nothing stays, so that a running server sees that something changed.
+_SET = (
+    f"INSERT INTO user_rules ({_COLUMNS}) "
+    "VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(version), 0) + 1 FROM user_rules)) "
+    "ON CONFLICT (aor) DO UPDATE SET forward_busy = excluded.forward_busy, "
+    "forward_no_answer = excluded.forward_no_answer, forward_unregistered = excluded.forward_unregistered, "
+    "ring_timeout = excluded.ring_timeout, version = excluded.version"
+)
+
+
+class KnownRules:
+    """All rules of the store, kept like its table. Few users have any, and each call asks."""
+
+    __slots__ = ("_heard", "_rules", "version")
+
+    def __init__(self) -> None:
+        self._rules: dict[str, Rules] = {}
+        self._heard: Heard = _nobody
+        #: number of the newest change that is known here
+        self.version = 0
+
+    def follow(self, heard: Heard) -> None:
+        """Tell ``heard`` of all there are now, and of every change from now on."""
+        self._heard = heard
+        for aor, rules in self._rules.items():
+            heard(aor, rules)
+
+    def take(self, rows: list[Row]) -> None:
+        """Take over rows of `changed_since`."""
+        for row in rows:
+            aor, rules = row[0], _rules(row)
+            self._rules[aor] = rules
+            self.version = max(self.version, row[5])
+            self._heard(aor, rules)
+
+
+def _nobody(aor: str, rules: Rules) -> None:
+    """Nobody listens yet."""
+
+
+def changed_since(database: sqlite3.Connection, version: int) -> list[Row]:
+    """The rows that changed after ``version``."""
+    return database.execute(_SINCE, (version,)).fetchall()
+
+
+def rules_of(database: sqlite3.Connection, aor: str) -> Rules:
+    """What is stored of that user. Raises sqlite3.Error."""
+    row = database.execute(_OF, (aor,)).fetchone()
+    return NONE if row is None else _rules(row)
+
+
+def set_rules(database: sqlite3.Connection, aor: str, rules: Rules) -> None:
+    """Store all rules of one user; `NONE`: nothing any more. Raises sqlite3.Error."""
+    database.execute(
+        _SET, (aor, rules.forward_busy, rules.forward_no_answer, rules.forward_unregistered, rules.ring_timeout)
+    )
+
+
+def _rules(row: Row) -> Rules:
+    return Rules(row[1], row[2], row[3], row[4])
