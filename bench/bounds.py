@@ -83,7 +83,7 @@ def check(write: bool = False) -> int:
         bound = bounds.get(build, {}).get(name, 0.0)
         too_much = too_much or quotient > bound
         verdict = "TOO MUCH" if quotient > bound else "good"
-        print(f"{name:10} {quotient * yardstick:12,.0f} = {quotient:7.3f} yardsticks, bound {bound:7.3f}: {verdict}")
+        print(f"{name:13} {quotient * yardstick:12,.0f} = {quotient:7.3f} yardsticks, bound {bound:7.3f}: {verdict}")
     if write:
         bounds[build] = {name: round(quotient * MARGIN, 3) for name, quotient in found.items()}
         FILE.write_text(_toml(bounds))

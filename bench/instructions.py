@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.in_memory import WORKLOADS, Bench
+from bench.profile import costly
 from oversip_tw.service.process import settle_memory
 
 ROOT = Path(__file__).parents[1]
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--bindings", type=int, default=100)
     parser.add_argument("--transactions", type=int, default=0)
     parser.add_argument("--units", type=int, default=UNITS)
-    parser.add_argument("--profile", type=Path, help="a folder for callgrind's files")
+    parser.add_argument("--profile", type=Path, help="a folder for callgrind's files; list what costs most")
     parser.add_argument("--check", action="store_true", help="all of them, against the bounds in bench/bounds.toml")
     parser.add_argument("--write", action="store_true", help="with --check: what is counted becomes the bound")
     options = parser.parse_args(arguments)
@@ -103,7 +104,10 @@ def main(arguments: Sequence[str]) -> int:
     for workload in options.workloads or WORKLOADS:
         profile = options.profile and options.profile / f"callgrind.{workload}"
         count = instructions(workload, options.bindings, options.transactions, options.units, profile)
-        print(f"{workload:10} {count:10.0f} instructions", flush=True)
+        print(f"{workload:13} {count:10.0f} instructions", flush=True)
+        if profile:
+            for cost, name in costly(profile, options.units):
+                print(f"{cost:10.0f} {name}")
     return 0
 
 

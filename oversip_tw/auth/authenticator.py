@@ -128,13 +128,17 @@ class Authenticator:
         if self._ha1_now is not None:
             return self.check_now(request, realm, proxy, address, established, algorithms)
         offered = self.settings.algorithms if algorithms is None else algorithms
-        stale, throttling = False, self.throttling
+        stale, throttling, plain = False, self.throttling, self._plain
         for params in self._eligible(request, realm, proxy, offered):
-            user = params["username"] if self._plain else self._user(params, realm)
+            user = params["username"] if plain else self._user(params, realm)
             if throttling:
                 self._refuse_throttled(address, user, established)
-            known = None if self._ends(params) else await self._users.ha1(user, realm, _algorithm(params))
-            verdict = self._judge(params, known, request.method, request.body, realm, address, user)
+            algorithm = _algorithm(params)
+            if plain or ":" not in params["username"]:
+                known = await self._users.ha1(user, realm, algorithm)
+                verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
+            else:
+                verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
             stale = stale or verdict is _Verdict.STALE
@@ -153,13 +157,17 @@ class Authenticator:
         ha1_now = self._ha1_now
         assert ha1_now is not None
         offered = self.settings.algorithms if algorithms is None else algorithms
-        stale, throttling = False, self.throttling
+        stale, throttling, plain = False, self.throttling, self._plain
         for params in self._eligible(request, realm, proxy, offered):
-            user = params["username"] if self._plain else self._user(params, realm)
+            user = params["username"] if plain else self._user(params, realm)
             if throttling:
                 self._refuse_throttled(address, user, established)
-            known = None if self._ends(params) else ha1_now(user, realm, _algorithm(params))
-            verdict = self._judge(params, known, request.method, request.body, realm, address, user)
+            algorithm = _algorithm(params)
+            if plain or ":" not in params["username"]:
+                known = ha1_now(user, realm, algorithm)
+                verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
+            else:
+                verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
             stale = stale or verdict is _Verdict.STALE
@@ -172,10 +180,13 @@ class Authenticator:
         stale = False
         params = _digest_params(credentials, realm, self.settings.qop)
         if params is not None and params["uri"] == target and _algorithm(params) in algorithms and self._reads(params):
-            user = self._user(params, realm)
+            user, algorithm = self._user(params, realm), _algorithm(params)
             self._refuse_throttled(address, user, ())
-            known = None if self._ends(params) else await self._users.ha1(user, realm, _algorithm(params))
-            verdict = self._judge(params, known, method, b"", realm, address, user)
+            if ":" in params["username"]:
+                verdict = self._judge_timed(params, algorithm, method, None, realm, address, user)
+            else:
+                known = await self._users.ha1(user, realm, algorithm)
+                verdict = self._judge(params, algorithm, known, method, None, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
             stale = verdict is _Verdict.STALE
@@ -192,14 +203,10 @@ class Authenticator:
             bearer.append(("error", error))
         return Challenge(realm, self._nonces, offered, proxy, stale, self._qop, self._name_of is not None, bearer)
 
-    def _ends(self, params: dict[str, str]) -> bool:
-        """Whether the name in these (eligible) credentials bears their end."""
-        return not self._plain and ":" in params["username"]
-
     def _user(self, params: dict[str, str], realm: str) -> str:
-        """Whose credentials these claim to be."""
+        """Whose credentials these (eligible ones) claim to be."""
         user = params["username"]
-        if self._ends(params):
+        if ":" in user:
             return user_in(user, realm)
         if self._name_of is None or params.get("userhash", "").lower() != "true":
             return user
@@ -209,17 +216,16 @@ class Authenticator:
     def _judge(
         self,
         params: dict[str, str],
+        algorithm: str,
         ha1: str | None,
         method: str,
-        body: bytes,
+        request: Request | None,
         realm: str,
         address: str | None,
         user: str,
     ) -> _Verdict:
-        """Of credentials for ``user`` with that ``ha1``; a failure is counted."""
-        if self._ends(params):
-            return self._judge_ephemeral(params, method, body, realm, address, user)
-        right = self._is_right(params, _DUMMY_HA1[_algorithm(params)] if ha1 is None else ha1, method, body)
+        """Of credentials for ``user`` with that ``ha1``; a failure is counted. ``request``: whose body counts."""
+        right = self._is_right(params, algorithm, _DUMMY_HA1[algorithm] if ha1 is None else ha1, method, request)
         if not right or ha1 is None:
             self._count_failure(address, user, realm)
             return _Verdict.WRONG
@@ -227,15 +233,22 @@ class Authenticator:
         fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
         return _Verdict.RIGHT if fresh else _Verdict.STALE
 
-    def _judge_ephemeral(
-        self, params: dict[str, str], method: str, body: bytes, realm: str, address: str | None, user: str
+    def _judge_timed(
+        self,
+        params: dict[str, str],
+        algorithm: str,
+        method: str,
+        request: Request | None,
+        realm: str,
+        address: str | None,
+        user: str,
     ) -> _Verdict:
         """The same where the name says until when the password is one. Raises SIPError (403) when that is past."""
         ephemeral, name = self._ephemeral, params["username"]
         assert ephemeral is not None  # or these credentials would not be eligible
-        algorithm = _algorithm(params)
         for password in ephemeral.passwords(name):
-            if self._is_right(params, ha1(algorithm, name, realm, password), method, body) and user:
+            right = self._is_right(params, algorithm, ha1(algorithm, name, realm, password), method, request)
+            if right and user:
                 if ephemeral.over(name):
                     raise SIPError(403, "Credentials Expired")
                 fresh = self._nonces.use(params["nonce"], realm, int(params["nc"], 16))
@@ -243,14 +256,16 @@ class Authenticator:
         self._count_failure(address, user, realm)
         return _Verdict.WRONG
 
-    def _is_right(self, params: dict[str, str], ha1: str, method: str, body: bytes) -> bool:
+    def _is_right(
+        self, params: dict[str, str], algorithm: str, ha1: str, method: str, request: Request | None
+    ) -> bool:
         """Whether that password was known to whoever computed the response."""
-        algorithm = _algorithm(params)
         self.digests += 1
         nonce, nc, cnonce, uri = params["nonce"], params["nc"], params["cnonce"], params["uri"]
         if params["qop"].lower() == "auth":
             expected = response(algorithm, ha1, nonce, nc, cnonce, method, uri)
         else:
+            body = b"" if request is None else request.body
             expected = response_over(body, algorithm, ha1, nonce, nc, cnonce, method, uri)
         given = params["response"].lower().encode("utf-8", "surrogateescape")
         return hmac.compare_digest(expected.encode("ascii"), given)
@@ -265,7 +280,7 @@ class Authenticator:
         found: list[dict[str, str]] = []
         for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
             params = _digest_params(text, realm, self.settings.qop)
-            if params is None or not self._reads(params):
+            if params is None or (":" in params["username"] and not self._reads(params)):
                 continue
             if _algorithm(params) in offered and self._names(params["uri"], request.uri):
                 found.append(params)

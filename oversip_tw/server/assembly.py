@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -136,33 +136,12 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingChanges(log, given.flows)
-    by_domain = settings.by_domain
-    quotas = Quotas(by_domain.registrations) if by_domain.registrations else None
+    quotas = Quotas(settings.by_domain.registrations) if settings.by_domain.registrations else None
     bindings = location.MemoryLocation(
         given.clock, given.wall, given.store, settings.location, changes.heard, failed, quotas
     )
     ours = _ours(settings, given)
-    core = Core(
-        settings=settings.proxy,
-        ours=ours,
-        tokens=Tokens(settings.keys, settings.node),
-        transactions=Transactions(wheel, settings.timers, settings.transactions, _Reconnect(given.connector)),
-        wheel=wheel,
-        flows=given.flows,
-        connector=given.connector,
-        resolver=Resolver(given.lookups, given.chance, given.clock),
-        location=bindings,
-        temporary=TemporaryGruus(settings.keys),
-        waiting=waits,
-        calls=Calls(given.clock, log, by_domain.calls),
-        new_id=given.new_id,
-        spawn=spawn,
-        log=log,
-        trusts=_Trusts(settings.trust),
-        knows=_Knows(given.users),
-        health=Health(given.clock.seconds),
-        run=hooking.run,
-    )
+    core = _core(given, settings, wheel, waits, bindings, ours, hooking.run)
     secret = settings.keys[0]
     resuming = Resuming(core)
     if settings.nat_pings.how != "off":
@@ -213,6 +192,39 @@ def _ours(settings: Settings, given: Surroundings) -> Ours:
     names = settings.aliases + settings.domains if settings.edge else settings.aliases
     domains = () if settings.edge else settings.domains
     return Ours(domains, names, given.is_local, by_domain.aliases, by_domain.realms.values())
+
+
+def _core(
+    given: Surroundings,
+    settings: Settings,
+    wheel: TimerWheel,
+    waits: waiting.Waiting,
+    bindings: location.MemoryLocation,
+    ours: Ours,
+    run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]],
+) -> Core:
+    """What the proxy and everything beside it work with."""
+    return Core(
+        settings=settings.proxy,
+        ours=ours,
+        tokens=Tokens(settings.keys, settings.node),
+        transactions=Transactions(wheel, settings.timers, settings.transactions, _Reconnect(given.connector)),
+        wheel=wheel,
+        flows=given.flows,
+        connector=given.connector,
+        resolver=Resolver(given.lookups, given.chance, given.clock),
+        location=bindings,
+        temporary=TemporaryGruus(settings.keys),
+        waiting=waits,
+        calls=Calls(given.clock, given.log, settings.by_domain.calls),
+        new_id=given.new_id,
+        spawn=spawn,
+        log=given.log,
+        trusts=_Trusts(settings.trust),
+        knows=_Knows(given.users),
+        health=Health(given.clock.seconds),
+        run=run,
+    )
 
 
 def _registrar(

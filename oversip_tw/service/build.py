@@ -140,10 +140,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         ),
         _element_settings(config, store, trust, offers),
     )
-    # Transports report to the element, which sends by the connector, which shares what transports share.
-    streams.receiver, streams.admit = element, element.pings.admit
-    streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
-
+    _report(streams, element)
     websockets: list[WebSocketFactory] = []
     turn = None if config.turn is None else _turn(config, proofs, element)
 
@@ -159,6 +156,12 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
         proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
+
+
+def _report(streams: Streams, element: Element) -> None:
+    """Transports report to the element, which sends by the connector, which shares what transports share."""
+    streams.receiver, streams.admit = element, element.pings.admit
+    streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
 
 def _follow_rules(

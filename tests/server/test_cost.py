@@ -69,4 +69,4 @@ class CostTests(SynchronousTestCase):
             self.bob.answer(bye, 200)
             self.assertEqual(self.alice.statuses(), [200])
 
-        self.assertLess(self.cost(complete), 90 if native.is_compiled() else 1010)
+        self.assertLess(self.cost(complete), 90 if native.is_compiled() else 1040)

@@ -67,12 +67,14 @@ class FlowsOfOneInstanceTests(Forking):
         self.assertEqual([100, 200], self.alice.statuses())
 
     def test_none_left(self) -> None:
-        """All flows are tried, one after another, and a lost one ends as 480 towards the caller."""
+        """All flows are tried, one after another; when none is left the call waits for the phone to come back, and is
+        480 when it does not."""
         self.alice.invite(self.first.aor)
         first = self.rang()
         other = self.second if first is self.first else self.first
         self.world.lose(first.flow)
         self.world.lose(other.flow)
+        self.world.clock.pump([1] * 9)
         self.assertEqual([100, 480], self.alice.statuses())
 
     def test_by_gruu(self) -> None:

@@ -123,11 +123,12 @@ class WhenTests(RulesCase):
         self.assertIn("cause=19", answer.get("Reason") or "")
 
     def test_lost_phone(self) -> None:
-        """The only phone's connection breaks before it rings: as if it had not been registered."""
+        """The only phone's connection breaks before it rings, and does not come back: as if it had not been there."""
         self.rule(forward_unregistered=CAROL)
         bob, carol = self.world.registered("bob"), self.world.registered("carol")
         self.alice.invite(BOB)
         self.world.lose(bob.flow)
+        self.world.clock.pump([1] * 9)
         carol.answer(carol.requests("INVITE")[0], 200)
         self.assertEqual([200], self.finals())
 
@@ -473,15 +474,17 @@ class RaceTests(RulesCase):
         self.assertEqual(1, len(bob.requests("ACK")))
 
     def test_caller_gone(self) -> None:
-        """The caller's connection breaks while it rings: no rule is followed."""
+        """The caller's connection breaks while it rings, for good: no rule is followed."""
+        self.rule(forward_no_answer=CAROL, ring_timeout=20.0)
         bob, carol = self.world.registered("bob"), self.world.registered("carol")
         self.alice.invite(BOB)
         [rings] = bob.requests("INVITE")
         bob.answer(rings, 180)
         self.world.lose(self.alice.flow)
+        self.world.clock.pump([1] * 9)
         [_] = bob.requests("CANCEL")
         bob.answer(rings, 487)
-        self.world.clock.pump([1] * 10)
+        self.world.clock.pump([1] * 20)
         self.assertEqual([], carol.take())
 
 
