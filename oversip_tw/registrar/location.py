@@ -209,14 +209,15 @@ class MemoryLocation:
         await self._write(Changes((), lost, (), now, self._offset))
 
     async def remove(self, found: Sequence[Binding]) -> None:
-        """End those of ``found`` that nothing newer has replaced meanwhile. Durable on return, else StoreFailed."""
+        """End those of ``found`` that nothing newer has replaced meanwhile, because the operator wants it so. Durable
+        on return, else StoreFailed."""
         now = self._clock.seconds()
         if self._store is not None and found:
             await self._store.write(Changes((), found, (), now, self._offset))
         for binding in found:
             if self._keys.get(binding.key) is binding:
                 self._end(binding, now)
-                self._on_change(Change.REMOVED, binding)
+                self._on_change(Change.KICKED, binding)
 
     async def load(self) -> None:
         """Take over what the store holds. Raises StoreFailed. Connections of before are *lost*, UDP flows are not."""

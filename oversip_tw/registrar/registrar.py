@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from oversip_tw.interfaces import Clock, Flow, Flows, NewId
 from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import REFRESHED, Change, OnChange, StoreFailed, unheard
+from oversip_tw.registrar.changes import REFRESHED, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
 from oversip_tw.registrar.gruu import comparable, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
@@ -139,23 +139,6 @@ class Registrar:
         # In a task of its own: whoever gives up must not stop it between the store and memory, or in its turn.
         spawn(self._in_turn(asked, answer), answer.fail)
         return answer
-
-    async def kick(self, aor: str, keys: Collection[bytes] | None = None) -> int:
-        """End the bindings of ``aor`` that have these keys (None: all) and give how many they were; that is durable.
-
-        Their phones are told nothing. Raises StoreFailed. Not to be cancelled.
-        """
-        await self._turns.enter(aor)
-        try:
-            bindings = await self._location.bindings(aor)
-            kicked = [binding for binding in bindings if keys is None or binding.key in keys]
-            if kicked:
-                await self._location.commit(aor, (), kicked)
-                for binding in kicked:
-                    self._on_change(Change.KICKED, binding)
-            return len(kicked)
-        finally:
-            self._turns.leave(aor)
 
     def _check(self, request: Request) -> None:
         user = request.to.uri

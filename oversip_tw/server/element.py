@@ -47,7 +47,7 @@ class Element:
 
     __slots__ = (
         "_changes", "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator",
-        "core", "counters", "hooking", "logic", "nat_pings", "pace", "pings", "registrar", "resuming", "watch",
+        "core", "counters", "hooking", "logic", "nat_pings", "pace", "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +73,6 @@ class Element:
         """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge. ``events``: what
         answers those who watch registrations; None: nobody does."""
         self.core = core
-        self.registrar = registrar
         #: who knows the users' passwords
         self.authenticator = authenticator
         self.hooking = hooking

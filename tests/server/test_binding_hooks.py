@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.hooks import Binding, Change, Hooks
 from oversip_tw.promise import spawn
+from oversip_tw.registrar.location import MemoryLocation
 from tests.edge.behind import EdgeWorld
 from tests.server.world import World
 
@@ -63,23 +64,13 @@ class BindingHookTests(SynchronousTestCase):
         self.world.element.core.location.stop()  # type: ignore[attr-defined]
 
     def test_kicked(self) -> None:
-        """By the operator: one, or all."""
-        first, second, third = (self.world.registered("alice") for _ in range(3))
-        other = self.world.registered("bob")
-        self.hooks.take()
-        registrar = self.world.element.registrar
-        [binding] = self.world.element.core.location.by_flow(first.flow.id)
-        counts: list[int] = []
-
-        async def kick() -> None:
-            counts.append(await registrar.kick(first.aor, [binding.key]))
-            counts.append(await registrar.kick(first.aor, [binding.key]))
-            counts.append(await registrar.kick(first.aor))
-
-        spawn(kick(), self.fail)
-        self.assertEqual(counts, [1, 0, 2])
-        self.assertEqual(self.hooks.take(), ["KICKED"] * 3)
-        self.assertEqual([len(phone.register().contacts) for phone in (second, third, other)], [1, 2, 1])
+        """By the operator."""
+        phone, other = self.world.registered("alice"), self.world.registered("alice")
+        location = self.world.element.core.location
+        assert isinstance(location, MemoryLocation)
+        spawn(location.remove(location.by_flow(phone.flow.id)), self.fail)
+        self.assertEqual(self.hooks.take(), ["added", "added", "KICKED"])
+        self.assertEqual(len(other.register().contacts), 1)
 
     def test_in_order(self) -> None:
         """What happens to one user waits for what happened before; another user's does not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from oversip_tw.store import passwords
@@ -11,6 +12,8 @@ from oversip_tw.store.users import KnownUsers
 
 #: name and domain
 Account = tuple[str, str]
+#: the realm of a domain, which is part of what is stored of a password
+RealmOf = Callable[[str], str]
 
 
 class Accounts(Protocol):
@@ -35,8 +38,9 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Those of the store."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, realm_of: RealmOf) -> None:
         self._store = store
+        self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
         return await self._store.ask(lambda database: passwords.users_after(database, last, most))
@@ -45,10 +49,12 @@ class StoredAccounts:
         return await self._store.ask(lambda database: passwords.is_user(database, name, domain))
 
     async def add(self, name: str, domain: str, password: str) -> None:
-        await self._store.change(lambda database: passwords.add_user(database, name, domain, password))
+        realm = self._realm_of(domain)
+        await self._store.change(lambda database: passwords.add_user(database, name, domain, password, realm))
 
     async def change(self, name: str, domain: str, password: str) -> None:
-        await self._store.change(lambda database: passwords.change_password(database, name, domain, password))
+        realm = self._realm_of(domain)
+        await self._store.change(lambda database: passwords.change_password(database, name, domain, password, realm))
 
     async def remove(self, name: str, domain: str) -> None:
         await self._store.change(lambda database: passwords.remove_user(database, name, domain))
@@ -57,8 +63,9 @@ class StoredAccounts:
 class AccountsInMemory:
     """Those of a server without a store: gone when it ends."""
 
-    def __init__(self, users: KnownUsers) -> None:
+    def __init__(self, users: KnownUsers, realm_of: RealmOf) -> None:
         self._users = users
+        self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
         found = sorted(self._users.names(), key=_order)
@@ -70,12 +77,12 @@ class AccountsInMemory:
     async def add(self, name: str, domain: str, password: str) -> None:
         if await self.has(name, domain):
             raise UserExists(f"{name}@{domain}")
-        self._users.set(name, domain, passwords.digests(name, domain, password))
+        self._users.set(name, domain, passwords.digests(name, self._realm_of(domain), password))
 
     async def change(self, name: str, domain: str, password: str) -> None:
         if not await self.has(name, domain):
             raise UnknownUser(f"{name}@{domain}")
-        self._users.set(name, domain, passwords.digests(name, domain, password))
+        self._users.set(name, domain, passwords.digests(name, self._realm_of(domain), password))
 
     async def remove(self, name: str, domain: str) -> None:
         if not await self.has(name, domain):

@@ -37,7 +37,10 @@ class Context:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         store = parts.store
-        self.accounts: Accounts = AccountsInMemory(parts.users) if store is None else StoredAccounts(store)
+        realm_of = parts.config.realm_of
+        self.accounts: Accounts = (
+            AccountsInMemory(parts.users, realm_of) if store is None else StoredAccounts(store, realm_of)
+        )
 
     def named(self, user: str) -> Named:
         """NAME@DOMAIN, or a NAME of the first domain. Raises Problem 404 for a domain that is not ours, 409 at an edge,
