@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 
 #: what every message goes through, compiled by mypyc: the Python in there is all there is to it
 COMPILED = (
-    "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "proxy", "edge", "server",
+    "promise", "sip", "transaction", "outbound", "auth", "resolve", "registrar", "presence", "proxy", "edge", "server",
     "service/polling",
     "transport/datagrams", "transport/flow", "transport/listener", "transport/websocket/frames",
 )  # fmt: skip

@@ -20,13 +20,15 @@ from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.routing import Proxy
 from oversip_tw.proxy.uac import Uac
 from oversip_tw.proxy.way import Way
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import Change
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 
 __all__ = [
-    "Arrival", "Attempt", "Core", "Done", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks", "Proxy", "Request",
-    "Response", "SIPError", "TlsPeer", "Uac", "Uri", "Way",
+    "Arrival", "Attempt", "Binding", "Change", "Core", "Done", "Edge", "Failure", "Flow", "HandshakeRequest", "Hooks",
+    "Proxy", "Request", "Response", "SIPError", "TlsPeer", "Uac", "Uri", "Way",
 ]  # fmt: skip
 
 #: nothing at once, or nothing later
@@ -92,6 +94,20 @@ class Hooks:
 
     def on_register(self, arrival: Arrival) -> Done:
         """A REGISTER of ``arrival.user`` is to be carried out; it may be changed or refused."""
+        return None
+
+    def on_binding_added(self, binding: Binding) -> Done:
+        """A phone has registered that was not there. It is durable; nothing waits for this."""
+        return None
+
+    def on_binding_refreshed(self, binding: Binding) -> Done:
+        """A phone that was there has registered again, from the same connection or another, as the same Contact or
+        another. It is durable; nothing waits for this."""
+        return None
+
+    def on_binding_removed(self, binding: Binding, reason: Change) -> Done:
+        """A phone is gone: EXPIRED, REMOVED (by itself), REPLACED (by one too many), FLOW_LOST or KICKED (by the
+        operator). Nothing waits for this."""
         return None
 
     def on_targets(self, arrival: Arrival, targets: list[list[Way]]) -> Done:

@@ -26,6 +26,40 @@ def mistakes(text: str) -> list[str]:
     return []
 
 
+class Domains(unittest.SynchronousTestCase):
+    """What is wrong with several [[domain]] and [[alias]] together."""
+
+    def test_mistakes(self) -> None:
+        """Each is told once, with its place."""
+        domain = '[[domain]]\nname = "{}"\n'
+        two = domain.format("a.example") + domain.format("b.example")
+        for text, told in (
+            (domain.format("a.example") * 2, 'x: two [[domain]] are named "a.example"'),
+            (two + 'realm = "A.example"', 'x: domain "a.example": its realm is that of "b.example" too, '),
+            (two + 'realm = "a:b"', "x: domain[2].realm: must be a realm"),
+            (two + 'realm = ""', "x: domain[2].realm: must be a realm"),
+            (two + 'catch_all = "carol@c.example"', "x: domain[2].catch_all: c.example is not one of our domains"),
+            (two + 'catch_all = "@b.example"', "x: domain[2].catch_all: must be a user"),
+            (two + 'catch_all = "carol@"', "x: domain[2].catch_all: must be a user"),
+            (two + '[[alias]]\nnames = []\nuser = "alice"', "x: alias[1]: names must name at least one"),
+            (two + '[[alias]]\nnames = "x@c.example"\nuser = "y"', "x: alias[1]: c.example is not one of our domains"),
+            (
+                two + '[[alias]]\nnames = "x"\nuser = "y"\n[[alias]]\nnames = "x@a.example"\nuser = "z"',
+                "x: alias[2]: x@a.example is a name of alias[1] already",
+            ),
+            (
+                two + '[[alias]]\nnames = "x"\nuser = "y"\n[[alias]]\nnames = "z"\nuser = "x"',
+                "x: alias[2].user: x is an alias itself",
+            ),
+            ('[edge]\ncore = "sip:192.0.2.1"\n' + two, "x: an edge has no users"),
+            (two + '[[route]]\ndomains = "a.example"\nnext_hop = "sip:192.0.2.1"', "x: route[1].domains: a.example is"),
+            ('domain = "a.example"', "x: domain: must be a list of tables"),
+        ):
+            found = mistakes(text)
+            self.assertTrue(any(line.startswith(told) for line in found), (text, found))
+            self.assertLessEqual(len(found), 2, found)
+
+
 class Good(unittest.SynchronousTestCase):
     """What can be said is understood."""
 

@@ -17,6 +17,7 @@ FLOORS = (
     ("transaction",),
     ("outbound", "auth", "resolve"),
     ("registrar",),
+    ("presence",),
     ("proxy",),
     ("edge",),
     ("hooks",),

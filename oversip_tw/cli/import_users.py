@@ -87,9 +87,9 @@ def _fitting(settings: Config, account: Account, given: str | None) -> tuple[str
         raise ValueError(account.problem)
     domain = (given or account.realm or settings.domains[0]).lower()
     ours = domain in settings.domains
-    if account.ha1 and account.realm and not (ours and account.realm == domain):
+    if account.ha1 and account.realm and not (ours and account.realm == settings.realm_of(domain)):
         # the realm is a part of what was hashed, in its letter case
-        wanted = domain if ours else settings.domains[0]
+        wanted = settings.realm_of(domain if ours else settings.domains[0])
         raise ValueError(f"its HA1 is for the realm {account.realm}, not for {wanted}: it needs a new password")
     if not ours:
         raise ValueError(f"{domain} is not one of our domains")
@@ -99,7 +99,7 @@ def _fitting(settings: Config, account: Account, given: str | None) -> tuple[str
         raise ValueError("no name of a user") from None
     if account.ha1:
         return name, domain, tuple([_octets(account.ha1.get(algorithm)) for algorithm in ALGORITHMS])
-    return name, domain, digests(name, domain, account.password)
+    return name, domain, digests(name, settings.realm_of(domain), account.password)
 
 
 def _octets(digest: str | None) -> bytes | None:

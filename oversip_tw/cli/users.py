@@ -44,7 +44,7 @@ def add(settings: Config, user: str, secret: str) -> int:
     name, domain = split(settings, user)
     with accounts(settings) as opened:
         try:
-            opened.add(name, domain, passwords.digests(name, domain, secret))
+            opened.add(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UserExists:
             raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None
         except ValueError as error:
@@ -58,7 +58,7 @@ def passwd(settings: Config, user: str, secret: str) -> int:
     name, domain = split(settings, user)
     with accounts(settings) as opened:
         try:
-            opened.change(name, domain, passwords.digests(name, domain, secret))
+            opened.change(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
     print(f"changed the password of {name}@{domain}")

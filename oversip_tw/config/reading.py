@@ -76,7 +76,7 @@ def _complete(config: Config) -> Config:
     return attrs.evolve(
         config,
         # an edge has no users: its domains are only names of its own
-        domains=config.domains or (() if edge else (host_name(),)),
+        domains=config.all_domains or (() if edge else (host_name(),)),
         state_dir=state,
         store=attrs.evolve(config.store, path=config.store.path or str(Path(state) / "oversip.sqlite")),
         listen=config.listen or _default_listeners("0.0.0.0" if edge else "127.0.0.1"),

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from oversip_tw.config.about import about
 from oversip_tw.config.admin import Admin
+from oversip_tw.config.domains import Alias, DomainSection, mistakes
 from oversip_tw.config.edge import Edge
 from oversip_tw.config.errors import Wrong
 from oversip_tw.config.listen import Listen
@@ -31,6 +32,7 @@ from oversip_tw.config.values import (
     Name,
     NewFile,
     Seconds,
+    SipUri,
     Span,
     Whole,
     WholeSeconds,
@@ -79,6 +81,28 @@ class Registrar:
     )
     flow_timer_udp: WholeSeconds = field(
         default=25, metadata=about("The same on UDP: NATs forget a mapping after 30 s.")
+    )
+    reg_event: bool = field(
+        default=True,
+        metadata=about(
+            "Tell users, and trusted peers, what becomes of registrations when they subscribe to it (event package "
+            "`reg`, RFC 3680). `false`: such requests go to the user's phones."
+        ),
+    )
+    service_route: tuple[SipUri, ...] = field(
+        default=(),
+        metadata=about(
+            "Service-Route (RFC 3608): proxies that requests of our users are to visit on their way out, in this "
+            "order. It stands in the 200 of each REGISTER, and users may send it as their Route.",
+            ["sip:services.example.org"],
+        ),
+    )
+    temporary_gruu: bool = field(
+        default=True,
+        metadata=about(
+            "Give phones that ask for `gruu` temporary ones too (RFC 5627), to be called back by without saying who "
+            "they are."
+        ),
     )
 
     nat_ping: Annotated[str, Choice(("off", "options", "crlf"))] = field(
@@ -226,6 +250,8 @@ class Config:
         default=None, metadata=about('Your own code: "module:Class", see the reference of hooks.', "my_hooks:Hooks")
     )
     listen: tuple[Listen, ...] = ()
+    domain: tuple[DomainSection, ...] = ()
+    alias: tuple[Alias, ...] = ()
     edge: Edge | None = None
     store: Store = field(factory=Store)
     users: Users = field(factory=Users)
@@ -253,11 +279,26 @@ class Config:
             *self._wrong_routes(),
             *self._circles(),
             *self._no_way_out(),
+            *self._wrong_domains(),
             *self._proofs_of_nobody(),
             *wrong_nodes(self.node, self.node_id, self.store),
         ]
         if wrong:
             raise Wrong(*wrong)
+
+    @property
+    def all_domains(self) -> tuple[str, ...]:
+        """Those of `domains` and those that have a section."""
+        return tuple(dict.fromkeys((*self.domains, *(each.name for each in self.domain))))
+
+    def realm_of(self, domain: str) -> str:
+        """What is part of the password's digest of each user of ``domain``."""
+        return next((each.realm for each in self.domain if each.name == domain and each.realm), domain)
+
+    def _wrong_domains(self) -> Iterator[str]:
+        if self.edge is not None and (self.domain or self.alias):
+            yield "an edge has no users: [[domain]] and [[alias]] are the core's business"
+        yield from mistakes(self.domain, self.alias, self.all_domains)
 
     def _same_places(self) -> Iterator[str]:
         """Listeners that cannot both be opened."""
@@ -334,5 +375,5 @@ class Config:
             if route.profile is not None and route.profile not in names:
                 yield f'route[{number}].profile: no profile is named "{route.profile}"'
             for domain in route.domains:
-                if domain in self.domains:
+                if domain in self.all_domains:
                     yield f"route[{number}].domains: {domain} is one of our own domains"

@@ -19,6 +19,7 @@ from oversip_tw.proxy.repeats import Repeats
 from oversip_tw.proxy.senders import absent_key
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
+from oversip_tw.registrar.preferences import keeps_ringing
 from oversip_tw.sip import codes
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.transaction.non_invite_server import NonInviteServerTransaction
@@ -167,7 +168,7 @@ class ResponseContext:
         else:
             self.watcher.success(response, lambda: self._forward(response))
         branch.end(Outcome(response.status, response))
-        if first:
+        if first and not (len(self._branches) > 1 and keeps_ringing(self.request)):
             self._cancel_all(ELSEWHERE)
         if successor is not self and isinstance(successor, ResponseContext):
             successor.give_up(ELSEWHERE)  # it was sent elsewhere before this one, given up already, picked up

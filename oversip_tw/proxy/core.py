@@ -23,6 +23,7 @@ from oversip_tw.proxy.user_rules import UserRules
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.location import Location
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.sip.address import NameAddr
@@ -55,6 +56,8 @@ class Core:
     connector: Connector
     resolver: Resolver
     location: Location
+    #: reads temporary GRUUs
+    temporary: TemporaryGruus
     waiting: Waiting
     calls: Calls
     new_id: NewId

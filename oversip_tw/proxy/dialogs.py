@@ -8,8 +8,8 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.senders import arrived_by, sender_key
 from oversip_tw.proxy.way import Way
-from oversip_tw.proxy.whereabouts import phones_at
-from oversip_tw.registrar.gruu import named_instance
+from oversip_tw.proxy.whereabouts import phone_named, phones_at, shown
+from oversip_tw.registrar.temporary import PREFIX, is_temporary
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 
@@ -40,6 +40,8 @@ class Dialogs:
             if nodes is not None:
                 way = nodes.way(Way(uri, flow_id=last.flow_id, node=last.node), arrival.request, arrival)
             return way or self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
+        if uri.user is not None and uri.user.startswith(PREFIX):
+            uri = shown(self._core, uri)
         return Way(uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
@@ -58,14 +60,14 @@ class Dialogs:
             return self._way_to_hop(arrival, ())
         uri = request.uri
         location, owned = self._core.location, self._core.ours.owns(uri)
-        instance = named_instance(uri)
-        if instance and owned:
-            binding = location.by_gruu(self._core.ours.user(uri), instance)
+        if owned and uri.has_param("gr"):
+            phone = phone_named(self._core, uri)
+            binding = None if phone is None else location.by_gruu(phone.aor, phone.instance)
         else:
-            named = phones_at(self._core, uri)
-            binding = named[0] if len(named) == 1 else None
+            found = phones_at(self._core, uri)
+            binding = found[0] if len(found) == 1 else None
         if binding is not None:
-            remote = uri if binding.flow_id else binding.target
+            remote = uri if binding.flow_id and not is_temporary(uri) else binding.target
             return Way(
                 remote,
                 flow_id=binding.flow_id,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
 from oversip_tw.interfaces import Listener
+from oversip_tw.registrar.aliases import Aliases
 from oversip_tw.resolve.names import is_address
 from oversip_tw.sip.uri import Uri, host_port
 
@@ -21,11 +22,19 @@ class Ours:
         domains: Iterable[str],
         aliases: Iterable[str] = (),
         is_local: Callable[[str], bool] = lambda address: False,
+        users: Aliases | None = None,
+        realms: Iterable[str] = (),
     ) -> None:
         """``aliases`` are further names of our listeners' addresses: a host, without port. ``is_local``: an IP address
-        is one of this machine's, which are all ours where a listener takes all of a family (0.0.0.0, ::)."""
+        is one of this machine's, which are all ours where a listener takes all of a family (0.0.0.0, ::). ``users``:
+        further names of users. ``realms``: those of domains, where they are not called by their names."""
         names = [domain.lower() for domain in domains]
         self.domains = frozenset(names)
+        #: what credentials for us say, lower-case
+        self.realms = self.domains.union([realm.lower() for realm in realms])
+        self._users = users
+        #: some users have further names: `user` need not be asked where there are none and the domain is ours
+        self.has_aliases = users is not None
         self._default = names[0] if names else ""
         self._names = self.domains | {alias.lower() for alias in aliases}
         #: what our own Via headers name
@@ -71,9 +80,10 @@ class Ours:
 
     def user(self, uri: Uri) -> str:
         """The AoR that ``uri``, which is ours, means: a user at one of our addresses is one of our first domain."""
-        if uri.host in self.domains or not self._default:
-            return uri.aor
-        return Uri.build("sip", uri.user, self._default).aor
+        aor = uri.aor
+        if uri.host not in self.domains and self._default:
+            aor = Uri.build("sip", uri.user, self._default).aor
+        return aor if self._users is None else self._users.user_of(aor)
 
     def owns(self, uri: Uri) -> bool:
         """A request for ``uri`` is for us or for one of our users (§16.5)."""

@@ -8,6 +8,7 @@ from typing import Final
 from oversip_tw.outbound.token import BadToken, Token, Tokens, is_token
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
+from oversip_tw.proxy.settings import Settings
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.memo import Memo
@@ -117,7 +118,14 @@ class OwnRoutes:
         arrival.tokens.append(token)
 
 
-def refuse_foreign_route(arrival: Arrival) -> None:
-    """Raise 403 where a client names the way itself (R1): out of dialog only trusted sources may."""
-    if not arrival.trusted and arrival.request.has("Route"):
+def refuse_foreign_route(arrival: Arrival, settings: Settings) -> None:
+    """Raise 403 where a client names the way itself (R1): out of dialog only trusted sources may, and users what is
+    left of the Service-Route when those of it that are ours were taken off (RFC 3608)."""
+    if arrival.trusted or not arrival.request.has("Route"):
+        return
+    routes = arrival.request.routes
+    known = settings.service_route[-len(routes) :]
+    if len(known) != len(routes) or not all(
+        route.uri.equivalent(uri) for route, uri in zip(routes, known, strict=True)
+    ):
         raise SIPError(403, "Pre-loaded Route not allowed")

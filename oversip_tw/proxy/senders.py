@@ -9,8 +9,9 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.outbound.flow_id import is_hop, unpack_hop
 from oversip_tw.outbound.token import Token
 from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.whereabouts import phone_named
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.gruu import named_instance, same_instance
+from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.sip.message import Request
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def caller_key(core: Core, arrival: Arrival) -> bytes:
     if not here and core.settings.edge and len(bound) == 1:
         here = list(bound)  # an anonymous call of the only phone there
     if len(here) > 1:
-        here = _matching(here, arrival.request)
+        here = _matching(core, here, arrival.request)
     return here[0].key if here else b""
 
 
@@ -60,16 +61,19 @@ def absent_key(core: Core, arrival: Arrival) -> bytes:
     return arrival.caller_key or caller_key(core, arrival)
 
 
-def _matching(bindings: Sequence[Binding], request: Request) -> list[Binding]:
+def _matching(core: Core, bindings: Sequence[Binding], request: Request) -> list[Binding]:
     """Those whose instance or Contact the request names."""
     contacts = request.contacts
     if not contacts:
         return []
     uri = contacts[0].uri
-    instance = contacts[0].param("+sip.instance") or named_instance(uri) or ""
+    instance = (contacts[0].param("+sip.instance") or "").strip('"<>')
+    if not instance and uri.has_param("gr"):
+        named = phone_named(core, uri)
+        instance = "" if named is None else named.instance
     return [
         binding
         for binding in bindings
-        if same_instance(binding.instance, instance.strip('"<>'))
+        if same_instance(binding.instance, instance)
         or (binding.target.user, binding.target.host, binding.target.port) == (uri.user, uri.host, uri.port)
     ]

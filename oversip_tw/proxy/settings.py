@@ -62,6 +62,10 @@ class Settings:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     #: an edge: the users are the core's, and callers are known by their From
     edge: bool = False
+    #: the Route that users may write themselves, as their REGISTER was told (RFC 3608)
+    service_route: tuple[Uri, ...] = ()
+    #: by domain, who is called in the place of users that do not exist
+    catch_all: Mapping[str, Uri] = field(default_factory=dict)
 
     def named(self, name: str) -> Profile:
         """The profile of that name, else the default one."""

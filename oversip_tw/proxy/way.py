@@ -32,6 +32,7 @@ class Way:
         "node",
         "others",
         "path",
+        "preference",
         "profile",
         "q",
         "refused",
@@ -73,8 +74,9 @@ class Way:
         self.profile = profile
         #: targets known beforehand, in place of a look-up
         self.targets = targets
-        #: preference of the binding, 0.0 to 1.0; higher ones are tried first
+        #: preference of the binding, 0.0 to 1.0: higher ones first; among equal ones what the caller prefers (RFC 3841)
         self.q = q
+        self.preference = 1.0
         #: other flows of the same instance, for when this one fails (RFC 5626 §5.3)
         self.others: list[Way] = []
         #: the name of the instance, so that one gets no two branches

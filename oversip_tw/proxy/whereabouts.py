@@ -1,4 +1,4 @@
-"""Which phone a URI means that is a phone's Contact, as far as that Contact can be believed."""
+"""Which phone a URI means: a GRUU, or a phone's Contact, as far as that Contact can be believed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,30 @@ from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Target
 from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.gruu import named_instance
+from oversip_tw.registrar.temporary import Named, is_temporary
 from oversip_tw.sip.uri import Uri
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.core import Core
+
+
+def phone_named(core: Core, gruu: Uri) -> Named | None:
+    """The phone that ``gruu``, a GRUU of ours, names; None: it is a temporary one that never was, or has died."""
+    instance = named_instance(gruu)
+    if instance:
+        return Named(core.ours.user(gruu), instance)
+    return core.temporary.named(gruu, core.location.by_key)
+
+
+def shown(core: Core, uri: Uri) -> Uri:
+    """``uri``, which is a phone's, as that phone knows it: in the place of a temporary GRUU, which names nobody, the
+    Contact that it stands for (RFC 5627 §5.5)."""
+    if not (is_temporary(uri) and core.ours.owns(uri)):
+        return uri
+    phone = phone_named(core, uri)
+    binding = None if phone is None else core.location.by_gruu(phone.aor, phone.instance)
+    return uri if binding is None else binding.target
 
 
 def phones_at(core: Core, uri: Uri) -> Sequence[Binding]:

@@ -20,6 +20,7 @@ class Change(Enum):
     REPLACED = "replaced by a newer one"
     EXPIRED = "expired"
     FLOW_LOST = "connection lost"
+    KICKED = "removed by the operator"
 
 
 REFRESHED: Final = Change.REFRESHED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange
 from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.registrar.index import Index
 from oversip_tw.registrar.places import bare, place, preference
+from oversip_tw.registrar.quotas import Quotas
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.sip.uri import Uri
 
 #: seconds between two looks for what has expired
@@ -61,20 +63,6 @@ class Location(Protocol):
         """Whether there are any: a peer may have thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long is remembered what is over."""
-
-    #: seconds that a restart leaves a connection's phone to come back
-    lost_for: float = 120.0
-    #: seconds that an ended binding stays known to `Location.by_key`
-    remember: float = 3600.0
-    #: ended bindings remembered at most; the oldest are forgotten first
-    remembered: int = 50_000
-    #: the name of this server where several share a store: bindings of others are theirs to end; "": all are ours
-    node: str = ""
-
-
 class MemoryLocation:
     """A `Location` that reads from memory and, with a ``store``, writes there first.
 
@@ -87,16 +75,18 @@ class MemoryLocation:
         clock: Clock,
         wall: Callable[[], float] | None = None,
         store: BindingStore | None = None,
-        settings: Settings = Settings(),
+        settings: Remembering | None = None,
         on_change: OnChange = unheard,
         failed: Callable[[BaseException], None] = lambda error: None,
         elsewhere: OnChange = unheard,
+        quotas: Quotas | None = None,
     ) -> None:
-        """``elsewhere`` hears of changes to bindings that other servers hold."""
+        """``elsewhere`` hears of changes to bindings that other servers hold, ``quotas`` of all that come or go."""
+        self._quotas = quotas or Quotas({})
         self._clock = clock
         self._wall = wall or clock.seconds
         self._store = store
-        self._settings = settings
+        self._settings = settings or Remembering()
         self._on_change = on_change
         self._elsewhere = elsewhere
         self._failed = failed
@@ -223,14 +213,14 @@ class MemoryLocation:
         await self._write(Changes((), lost, (), now, self.offset))
 
     async def remove(self, found: Sequence[Binding]) -> None:
-        """End those of ``found`` that nothing newer has replaced meanwhile. Durable on return, else StoreFailed."""
+        """End, for the operator, those of ``found`` that nothing newer has replaced. Durable, else StoreFailed."""
         now = self._clock.seconds()
         if self._store is not None and found:
             await self._store.write(Changes((), found, (), now, self.offset))
         for binding in found:
             if self._keys.get(binding.key) is binding:
                 self._end(binding, now)
-                self._on_change(Change.REMOVED, binding)
+                self._on_change(Change.KICKED, binding)
 
     async def load(self) -> None:
         """Take over what the store holds. Raises StoreFailed. Connections of before are *lost*, UDP flows are not."""
@@ -264,6 +254,7 @@ class MemoryLocation:
             self._ended.pop(key, None)
             self._flows.link(binding.flow_id, key)
             self._places.link(place(binding.contact), key)
+            self._quotas.came(binding.aor)
         else:
             self._move(old, binding)
         known = self._users.get(binding.aor)
@@ -300,6 +291,7 @@ class MemoryLocation:
             del self._users[old.aor]
         self._flows.unlink(old.flow_id, old.key)
         self._places.unlink(place(old.contact), old.key)
+        self._quotas.went(old.aor)
         self._remember(old, now)
 
     def _remember(self, binding: Binding, now: float) -> None:

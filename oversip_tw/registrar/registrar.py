@@ -11,15 +11,17 @@ from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, OnChange, Outdated, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
-from oversip_tw.registrar.gruu import comparable, named_instance, same_instance, without_instance
+from oversip_tw.registrar.gruu import comparable, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
+from oversip_tw.registrar.own_gruu import OwnGruus
 from oversip_tw.registrar.plan import Plan, check_order
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.settings import Settings
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.sip.uri import Uri
 
 #: option tags that a REGISTER may require
 OPTIONS = ("gruu", "outbound", "path")
@@ -84,10 +86,17 @@ class Registrar:
         secret: bytes,
         on_change: OnChange = unheard,
         came_back: Callable[[bytes, Flow], None] = _nobody_waits,
+        temporary: TemporaryGruus | None = None,
+        quotas: Quotas | None = None,
         superseded: Callable[[bytes, bytes, Flow], None] = _nothing_moves,
         chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """``temporary``: makes GRUUs of that kind; None: nobody gets any. ``quotas``: what domains may have, counted by
+        the location."""
+        self._quotas = quotas
         self._location = location
+        self._temporary = temporary
+        self._own_gruus = OwnGruus(location, settings.domains, secret, temporary)
         #: the same where nothing that is asked of it has to be waited for
         self._memory = location if isinstance(location, MemoryLocation) and location.forgetful else None
         self._settings = settings
@@ -102,6 +111,7 @@ class Registrar:
         self._chance = chance
         self._spread_until = clock.seconds() + settings.spread_for
         self._turns = Turns()
+        self._service_route = [("Service-Route", hop) for hop in settings.service_route]
 
     async def register(
         self, request: Request, aor: str, flow: Flow | None = None, path: Sequence[str] = ()
@@ -194,9 +204,11 @@ class Registrar:
 
     def _answer(self, asked: _Asked, bindings: Sequence[Binding], now: float) -> Response:
         base = without_instance(asked.request.to.uri) if asked.gruu else ""
-        headers = answer_headers(bindings, base, now)
+        headers = answer_headers(bindings, base, now, self._temporary)
         if asked.path:
             headers += [("Path", hop) for hop in asked.path]
+        if self._service_route:
+            headers += self._service_route
         if _has_reg_id(asked.wishes):
             headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)
@@ -243,12 +255,14 @@ class Registrar:
             return plan
         for wish in asked.wishes.contacts:
             named: Wish | None = wish
-            if wish.uri.has_param("gr") and wish.uri.aor == asked.aor:
-                named = self._named(wish, asked.aor, bindings)
+            if wish.uri.has_param("gr"):
+                named = self._own_gruus.meant(wish, asked.aor, asked.request.to.uri, bindings)
             if named is not None:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
                 plan.take(named, self._binding(named, asked, now, key))
         plan.make_room(self._settings, self._is_dead)
+        if self._quotas is not None:
+            self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
         return plan
 
     def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
@@ -287,36 +301,6 @@ class Registrar:
             if known.contact == contact and known.instance == instance and known.reg_id == reg_id:
                 return known.key
         return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
-
-    def _named(self, wish: Wish, aor: str, bindings: Sequence[Binding]) -> Wish | None:
-        """``wish`` with the Contact that its GRUU stands for, which alone may become a target (RFC 5627 §5.1).
-
-        None: it removes what is gone already. Raises SIPError (403) when the GRUU is not the phone's own.
-        """
-        instance = named_instance(wish.uri) or ""
-        if wish.instance is not None and not same_instance(wish.instance, instance):
-            raise SIPError(403, "GRUU Of Another Instance")
-        found = [
-            binding
-            for binding in bindings
-            if same_instance(binding.instance, instance) and wish.reg_id in (None, binding.reg_id)
-        ]
-        known = max(found, key=lambda binding: binding.updated_at, default=None)
-        if known is None and wish.reg_id is not None:
-            # It may have lost its connection a moment ago, and its binding with it.
-            known = self._location.by_key(binding_key(self._secret, aor, comparable(instance), wish.reg_id, ""))
-        if known is None:
-            if wish.expires == 0:
-                return None
-            raise SIPError(403, "GRUU Of No Instance")
-        return Wish(
-            Uri.parse(known.contact),
-            known.params if wish.instance is None else wish.params,
-            wish.q,
-            known.instance,
-            known.reg_id,
-            wish.expires,
-        )
 
     def _is_dead(self, binding: Binding) -> bool:
         here = binding.flow_id != b"" and binding.node == self._node  # what others hold they end themselves

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from oversip_tw.registrar.aliases import Aliases
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +36,35 @@ class Settings:
     flow_timer: int = 120
     #: the same over UDP: NATs forget an idle mapping after 30 s
     flow_timer_udp: int = 25
+    #: temporary GRUUs (RFC 5627) beside the public ones
+    temporary_gruus: bool = True
+    #: Service-Route values (RFC 3608), the one to visit first on top; (): none is sent
+    service_route: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """What differs between our domains; names in lower case."""
+
+    #: the realms of those that are not called by their own name; no two share one
+    realms: Mapping[str, str] = field(default_factory=dict)
+    #: how many bindings the users of one may have together
+    registrations: Mapping[str, int] = field(default_factory=dict)
+    #: how many calls they may be in at a time
+    calls: Mapping[str, int] = field(default_factory=dict)
+    #: further names of users; None: there are none
+    aliases: Aliases | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """How long is remembered what is over."""
+
+    #: seconds that a restart leaves a connection's phone to come back
+    lost_for: float = 120.0
+    #: seconds that an ended binding stays known to `Location.by_key`
+    remember: float = 3600.0
+    #: ended bindings remembered at most; the oldest are forgotten first
+    remembered: int = 50_000
+    #: the name of this server where several share a store: bindings of others are theirs to end; "": all are ours
+    node: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.credentials import bearer_token
@@ -35,10 +35,13 @@ class Admission:
         location: Location,
         algorithms: Callable[[Listener], Sequence[str] | None],
         proofs: Proofs,
+        realms: Mapping[str, str],
     ) -> None:
-        """``algorithms``: what a listener offers; None: what the authenticator offers everywhere."""
+        """``algorithms``: what a listener offers; None: what the authenticator offers everywhere. ``realms``: of
+        domains, where they are not called by their names."""
         self._proofs = proofs
         self._bearers = proofs.bearers
+        self._realms = realms
         self._settings = settings
         # whoever calls through an edge is a client of its core, which asks for credentials or does not
         self._open = settings.inbound == "open" and not settings.edge
@@ -87,10 +90,11 @@ class Admission:
         user = request.to.uri
         if not (self._ours.is_domain(user.host) and self._ours.owns(request.uri)):
             raise SIPError(403, "Foreign Domain")
+        aor = self._ours.user(user) if self._ours.has_aliases else user.aor
         if arrival.unchallenged:
-            arrival.user = user.aor
+            arrival.user = aor
             return None
-        return self._prove(arrival, user.host, user.aor, False)
+        return self._prove(arrival, self._domain(aor, user), aor, False)
 
     def _admit_caller(self, arrival: Arrival) -> Awaitable[None] | None:
         request = arrival.request
@@ -99,19 +103,27 @@ class Admission:
         caller = request.from_.uri
         anonymous = self._is_anonymous(caller)
         if not anonymous and not self._ours.is_domain(caller.host):
-            if self._open and self._ours.owns(request.uri):
+            # a Service-Route is for users: a stranger who writes one wants to be sent further than to them
+            if self._open and self._ours.owns(request.uri) and (arrival.trusted or not request.has("Route")):
                 return None
             raise SIPError(403)
-        realm = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]
-        return self._prove(arrival, realm, "" if anonymous else caller.aor, True)
+        if anonymous:
+            domain = caller.host if self._ours.is_domain(caller.host) else self._settings.domains[0]
+            return self._prove(arrival, domain, "", True)
+        aor = self._ours.user(caller) if self._ours.has_aliases else caller.aor
+        return self._prove(arrival, self._domain(aor, caller), aor, True)
+
+    def _domain(self, aor: str, uri: Uri) -> str:
+        """That of the user ``aor``, whom ``uri`` means: another one's, where ``uri`` is an alias."""
+        return Uri.parse(aor).host if self._ours.has_aliases else uri.host
 
     def _is_anonymous(self, caller: Uri) -> bool:
         if caller.host == ANONYMOUS_HOST:
             return True
         return (caller.user or "").lower() == "anonymous" and self._ours.is_domain(caller.host)
 
-    def _prove(self, arrival: Arrival, realm: str, aor: str, proxy: bool) -> Awaitable[None] | None:
-        """Find out who it is: nobody but ``aor`` will do, unless that is empty."""
+    def _prove(self, arrival: Arrival, domain: str, aor: str, proxy: bool) -> Awaitable[None] | None:
+        """Find out which user of ``domain`` it is: nobody but ``aor`` will do, unless that is empty."""
         flow = arrival.flow
         identity = flow.identity
         bearers = self._bearers
@@ -124,22 +136,23 @@ class Admission:
             if aor and aor != identity:
                 raise SIPError(403)
             aor = identity
+        realm = self._realms.get(domain, domain) if self._realms else domain
         if bearers is not None and token:
             return self._prove_by_token(bearers, token, arrival, realm, aor, proxy)
         authenticator = self._authenticator
         address = None if arrival.trusted else flow.peer[0]
-        established = self._established(flow, realm) if authenticator.throttling else ()
+        established = self._established(flow, domain) if authenticator.throttling else ()
         offered = self._algorithms(flow.listener)
         request = arrival.request
         if authenticator.at_once:
             name = authenticator.check_now(request, realm, proxy, address, established, offered)
-            _identify(arrival, _aor_of(name, realm), aor)
+            _identify(arrival, _aor_of(name, domain), aor)
             return None
         checking = authenticator.check(request, realm, proxy, address, established, offered)
-        return self._prove_later(checking, arrival, realm, aor)
+        return self._prove_later(checking, arrival, domain, aor)
 
-    async def _prove_later(self, checking: Awaitable[str], arrival: Arrival, realm: str, aor: str) -> None:
-        _identify(arrival, _aor_of(await checking, realm), aor)
+    async def _prove_later(self, checking: Awaitable[str], arrival: Arrival, domain: str, aor: str) -> None:
+        _identify(arrival, _aor_of(await checking, domain), aor)
 
     async def _prove_by_token(
         self, bearers: Bearers, token: str, arrival: Arrival, realm: str, aor: str, proxy: bool
@@ -159,10 +172,10 @@ class Admission:
         if flow.identity == proof.user and not flow.closed:
             self._proofs.bind(flow, proof)
 
-    def _established(self, flow: Flow, realm: str) -> Sequence[str]:
+    def _established(self, flow: Flow, domain: str) -> Sequence[str]:
         """Users who are registered on this very flow: no throttle for failed logins touches them."""
         bound = (Uri.parse(binding.aor) for binding in self._location.by_flow(flow.id))
-        return [name_in(uri.user) for uri in bound if uri.user and uri.host == realm]
+        return [name_in(uri.user) for uri in bound if uri.user and uri.host == domain]
 
 
 def _identify(arrival: Arrival, proven: str, aor: str) -> None:
@@ -171,8 +184,8 @@ def _identify(arrival: Arrival, proven: str, aor: str) -> None:
         raise SIPError(403)
 
 
-def _aor_of(name: str, realm: str) -> str:
+def _aor_of(name: str, domain: str) -> str:
     try:
-        return aor_of(name, realm)
+        return aor_of(name, domain)
     except ParseError:
         raise SIPError(403) from None

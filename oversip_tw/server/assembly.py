@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.ephemeral import Ephemeral
+from oversip_tw.auth.realms import by_realm
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
 from oversip_tw.edge import edge as edges
@@ -19,6 +20,7 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound import waiting
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.outbound.token import Tokens
+from oversip_tw.presence import settings as presence
 from oversip_tw.promise import spawn
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
@@ -29,13 +31,16 @@ from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.changes import BindingStore
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.resolve.health import Health
 from oversip_tw.resolve.targets import Resolver
 from oversip_tw.server import nat_pings, pace
 from oversip_tw.server.admission import Admission
-from oversip_tw.server.binding_log import BindingLog
+from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.element import Element
+from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.nat_pings import NatPings
 from oversip_tw.server.pace import Pace
@@ -100,8 +105,10 @@ class Settings:
     timers: Timers = field(default_factory=Timers)
     transactions: int = LIMIT
     proxy: proxy.Settings = field(default_factory=proxy.Settings)
+    location: registrar.Remembering = field(default_factory=registrar.Remembering)
+    #: what differs between the domains
+    by_domain: registrar.Domains = field(default_factory=registrar.Domains)
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
-    location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
     pace: pace.Settings = field(default_factory=pace.Settings)
     nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
@@ -112,6 +119,8 @@ class Settings:
     floods: floods.Settings = field(default_factory=floods.Settings)
     #: the core behind this edge; None: the users are our own
     edge: EdgeSettings | None = None
+    #: subscriptions to registrations; None: they pass to the phones
+    events: presence.Settings | None = field(default_factory=presence.Settings)
     #: a client certificate that names a user proves that user
     certificates: bool = False
     #: log every message, credentials blacked out
@@ -129,13 +138,13 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     wheel = TimerWheel(given.clock, failed=failed)
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
-    changes = BindingLog(log, given.flows)
+    changes = BindingChanges(log, given.flows)
+    changes.elsewhere = Elsewhere(waits).heard
+    quotas = Quotas(settings.by_domain.registrations) if settings.by_domain.registrations else None
     bindings = location.MemoryLocation(
-        given.clock, given.wall, given.store, settings.location, changes.heard, failed, Elsewhere(waits).heard
+        given.clock, given.wall, given.store, settings.location, changes.heard, failed, changes.heard_elsewhere, quotas
     )
-    # an edge has no users: its domains are names of its own
-    names = settings.aliases + settings.domains if settings.edge else settings.aliases
-    ours = Ours(() if settings.edge else settings.domains, names, given.is_local)
+    ours = _ours(settings, given)
     core = _core(given, settings, wheel, waits, bindings, ours, hooking.run)
     core.nodes = Nodes(settings.nodes, core.tokens, bindings) if settings.nodes else None
     secret = settings.keys[0]
@@ -148,22 +157,46 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     element = Element(
         core=core,
         authenticator=digest,
-        admission=Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs),
-        registrar=_registrar(core, settings, given, changes, waits, resuming),
+        admission=_admission(settings, ours, digest, bindings, proofs),
+        registrar=_registrar(core, settings, given, changes, waits, resuming, quotas),
         stateless=Stateless(_derived(secret, b"stateless"), given.flows),
         resuming=resuming,
         pace=Pace(settings.pace, given.clock.seconds, settings.trust, given.chance),
         hooking=hooking,
+        changes=changes,
         proofs=proofs,
         pings=floods.Pings(settings.floods, given.clock.seconds, settings.trust),
         limits=settings.limits,
         trace=Trace(log) if settings.trace else None,
         logic=logic,
         watch=watch,
+        events=_events(core, settings, changes),
         nat_pings=changes.nat_pings,
     )
     element.use_hooks(given.hooks)
     return element
+
+
+def _admission(
+    settings: Settings, ours: Ours, digest: authenticator.Authenticator, bindings: location.Location, proofs: Proofs
+) -> Admission:
+    realms = settings.by_domain.realms
+    return Admission(settings.proxy, ours, settings.trust, digest, bindings, settings.algorithms, proofs, realms)
+
+
+def _events(core: Core, settings: Settings, changes: BindingChanges) -> RegistrationEvents | None:
+    """An edge has nothing to tell: the registrations are its core's."""
+    if settings.edge is not None or settings.events is None:
+        return None
+    return RegistrationEvents(core, changes, settings.events)
+
+
+def _ours(settings: Settings, given: Surroundings) -> Ours:
+    by_domain = settings.by_domain
+    # an edge has no users: its domains are names of its own
+    names = settings.aliases + settings.domains if settings.edge else settings.aliases
+    domains = () if settings.edge else settings.domains
+    return Ours(domains, names, given.is_local, by_domain.aliases, by_domain.realms.values())
 
 
 def _core(
@@ -186,8 +219,9 @@ def _core(
         connector=given.connector,
         resolver=Resolver(given.lookups, given.chance, given.clock),
         location=bindings,
+        temporary=TemporaryGruus(settings.keys),
         waiting=waits,
-        calls=Calls(given.clock, given.log),
+        calls=Calls(given.clock, given.log, settings.by_domain.calls),
         new_id=given.new_id,
         spawn=spawn,
         log=given.log,
@@ -202,9 +236,10 @@ def _registrar(
     core: Core,
     settings: Settings,
     given: Surroundings,
-    changes: BindingLog,
+    changes: BindingChanges,
     waits: waiting.Waiting,
     resuming: Resuming,
+    quotas: Quotas | None,
 ) -> Registrar:
     return Registrar(
         core.location,
@@ -216,6 +251,8 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
+        temporary=core.temporary if settings.registrar.temporary_gruus else None,
+        quotas=quotas,
         superseded=resuming.superseded,
         chance=given.chance,
     )
@@ -225,7 +262,7 @@ def _edge(
     core: Core,
     settings: Settings,
     given: Surroundings,
-    changes: BindingLog,
+    changes: BindingChanges,
     waits: waiting.Waiting,
     resuming: Resuming,
 ) -> tuple[EdgeLogic | None, Watch | None]:
@@ -273,7 +310,7 @@ def _authenticator(
     seconds = given.clock.seconds
     return authenticator.Authenticator(
         settings.authentication,
-        given.users,
+        by_realm(given.users, settings.by_domain.realms),
         nonce.Nonces(secret, seconds, settings.nonces),
         floods.Logins(settings.floods, seconds),
         throttled,

@@ -14,7 +14,9 @@ from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.server.admission import Admission
+from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.counters import Counters
+from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.intake import Intake
 from oversip_tw.server.nat_pings import NatPings
@@ -44,8 +46,8 @@ class Element:
     """A `Receiver`: transports report to it. Everything it works with is handed in."""
 
     __slots__ = (
-        "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator", "core",
-        "counters", "hooking", "logic", "nat_pings", "pace", "pings", "resuming", "watch",
+        "_changes", "_dialled", "_intake", "_limits", "_proofs", "_serving", "_stateless", "_trace", "authenticator",
+        "core", "counters", "hooking", "logic", "nat_pings", "pace", "pings", "resuming", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -58,20 +60,24 @@ class Element:
         resuming: Resuming,
         pace: Pace,
         hooking: Hooking,
+        changes: BindingChanges,
         proofs: Proofs,
         pings: Pings,
         limits: Limits,
         trace: Trace | None = None,
         logic: EdgeLogic | None = None,
         watch: Watch | None = None,
+        events: RegistrationEvents | None = None,
         nat_pings: NatPings | None = None,
     ) -> None:
-        """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge."""
+        """``trace``: where every message is written; None: nowhere. ``logic``, ``watch``: of an edge. ``events``: what
+        answers those who watch registrations; None: nobody does."""
         self.core = core
         #: who knows the users' passwords
         self.authenticator = authenticator
         self.hooking = hooking
         self.pings = pings
+        self._changes = changes
         self.counters = Counters()
         self._proofs = proofs
         self._stateless = stateless
@@ -85,7 +91,7 @@ class Element:
         self.watch = watch
         #: what keeps the way to phones on UDP open; start and stop it
         self.nat_pings = nat_pings
-        self._serving = Serving(core, registrar, hooking, logic)
+        self._serving = Serving(core, registrar, hooking, logic, events)
         edge = None if logic is None else logic.edge
         self._intake = Intake(core, admission, stateless, pings, self._serving, self.counters, pace, edge)
         #: connections to next hops that have been made; what waits for one that cannot be made fails
@@ -111,6 +117,7 @@ class Element:
         hooks.edge = None if self.logic is None else self.logic.edge
         self.hooking.hooks = hooks
         self._serving.look_at_hooks()
+        self._changes.hooks = self.hooking.binding_changed if self.hooking.hears_of_bindings else None
 
     def listens(self, listener: Listener) -> None:
         """A listener is open: its address is ours."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from oversip_tw.hooks import Done, Hooks
 from oversip_tw.interfaces import Log, Spawn
 from oversip_tw.promise import Promise
+from oversip_tw.registrar.binding import Binding
+from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.turns import Turns
 from oversip_tw.sip.errors import SIPError, trail
 from oversip_tw.transaction.wheel import TimerWheel
@@ -17,6 +20,9 @@ BUDGET = 5.0
 
 #: messages of one Call-ID that wait for a hook to end
 MOST_WAITING = 100
+
+_OF_BINDING: Final = {Change.ADDED: "on_binding_added", Change.REFRESHED: "on_binding_refreshed"}
+_OF_BINDINGS: Final = (*_OF_BINDING.values(), "on_binding_removed")
 
 
 class HookTimeout(SIPError):
@@ -52,6 +58,8 @@ class Hooking:
         self._log = log
         #: by Call-ID
         self._turns = Turns()
+        #: by AoR: what happens to bindings
+        self._users = Turns()
 
     def overrides(self, name: str) -> bool:
         """User code has something to say there."""
@@ -92,6 +100,29 @@ class Hooking:
             await self.run(call)
 
         self._spawn(run(), self._failed)
+
+    @property
+    def hears_of_bindings(self) -> bool:
+        """User code wants to hear how some of them come or go."""
+        return any(map(self.overrides, _OF_BINDINGS))
+
+    def binding_changed(self, change: Change, binding: Binding) -> None:
+        """An `OnChange`: tell user code. What happens to one user is told in the order in which it happened."""
+        name = _OF_BINDING.get(change, "on_binding_removed")
+        if self.overrides(name):
+            self._spawn(self._tell_of_binding(name, change, binding), self._failed)
+
+    async def _tell_of_binding(self, name: str, change: Change, binding: Binding) -> None:
+        if self._users.waiting(binding.aor) >= MOST_WAITING:
+            raise SIPError(503, f"{name} Is Too Slow")
+        async with Turn(self._users, binding.aor):
+            hooks = self.hooks
+            if name == "on_binding_added":
+                await self.run(lambda: hooks.on_binding_added(binding))
+            elif name == "on_binding_refreshed":
+                await self.run(lambda: hooks.on_binding_refreshed(binding))
+            else:
+                await self.run(lambda: hooks.on_binding_removed(binding, change))
 
     async def finish(self, call: Callable[[], Done]) -> None:
         """Call a hook whose end is waited for, as long as it has time; what it raises is logged."""

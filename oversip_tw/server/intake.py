@@ -138,14 +138,14 @@ class Intake:
                 self._stateless.ok(request, flow, arrival.size, _ABOUT_US)
             return
         if arrival.in_dialog:
-            if not arrival.trusted:
+            if not arrival.trusted and not self._serving.ends_here(request):
                 raise SIPError(403, _WITHOUT_ROUTE)
         elif self.draining:
             raise SIPError(503, headers=[("Retry-After", "32")])
         if arrival.client and request.method == "REGISTER":
             self._let_come(flow)
         if self._edge is None or not self._edge.allows_route(arrival):
-            refuse_foreign_route(arrival)
+            refuse_foreign_route(arrival, self._core.settings)
         check_loop(request, self._core.ours.sent_bys)
         work = Work(self._core, arrival)
         waits_for = self._admission.admit(arrival)

@@ -18,6 +18,7 @@ from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.retargeting import Retargeting, user_with_rules
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.registrar import Registrar
+from oversip_tw.server.events import RegistrationEvents
 from oversip_tw.server.hooking import Hooking
 from oversip_tw.server.work import Work
 from oversip_tw.sip.errors import SIPError
@@ -31,11 +32,20 @@ _CREDENTIALS: Final = frozenset(("authorization", "proxy-authorization"))
 class Serving:
     """What RFC 3261 calls the transaction user: every request here has a server transaction, ACKs excepted."""
 
-    __slots__ = ("_core", "_destinations", "_hooked", "_hooking", "_logic", "_registrar", "dialogs")
+    __slots__ = ("_core", "_destinations", "_events", "_hooked", "_hooking", "_logic", "_registrar", "dialogs")
 
-    def __init__(self, core: Core, registrar: Registrar, hooking: Hooking, logic: EdgeLogic | None = None) -> None:
-        """``logic``: what an edge does; None: this is a registrar with its own users."""
+    def __init__(
+        self,
+        core: Core,
+        registrar: Registrar,
+        hooking: Hooking,
+        logic: EdgeLogic | None = None,
+        events: RegistrationEvents | None = None,
+    ) -> None:
+        """``logic``: what an edge does; None: this is a registrar with its own users. ``events``: what answers those
+        who watch registrations; None: nobody does."""
         self._core = core
+        self._events = events
         self._registrar = registrar
         self._hooking = hooking
         self._logic = logic
@@ -58,7 +68,7 @@ class Serving:
         if request.method == "REGISTER" and "on_register" not in self._hooked:
             return  # nobody but the registrar sees it
         if request.may_have(_CREDENTIALS):
-            strip_credentials(request, self._core.ours.domains)
+            strip_credentials(request, self._core.ours.realms)
         if not arrival.trusted:
             drop_identities(request)
 
@@ -68,6 +78,10 @@ class Serving:
             drop_identities(arrival.request)
         elif arrival.request.may_have(_CREDENTIALS):
             strip_credentials(arrival.request, ())
+
+    def ends_here(self, request: Request) -> bool:
+        """It is of a dialog whose other side we are ourselves."""
+        return self._events is not None and request.method == "SUBSCRIBE" and self._events.is_contact(request.uri)
 
     # -- in a dialog ------------------------------------------------------------------------------------------------
 
@@ -149,7 +163,14 @@ class Serving:
             doing = self._hook_and_bind(work)
         else:
             if request.method == "INVITE" and request.to_tag is None:
-                self._core.calls.invited(request)
+                calls = self._core.calls
+                if calls.limited and not calls.admits(request, self._core.ours.user(request.uri)):
+                    work.refuse(SIPError(480, "Too Many Calls In This Domain"))
+                    return
+                calls.invited(request)
+            elif request.method == "SUBSCRIBE" and self._events is not None and self._events.serves(request):
+                self._spawn(work, self._events.serve(work))
+                return
             hooked = "on_request" in self._hooked or "on_targets" in self._hooked
             if self._logic is not None and not hooked:
                 self._decide_at_once(work)
@@ -157,6 +178,9 @@ class Serving:
             if not hooked and self._route_at_once(work, shares):
                 return
             doing = self._route_in_turn(work, shares) if hooked else self._route(work, shares)
+        self._spawn(work, doing)
+
+    def _spawn(self, work: Work, doing: Coroutine[Any, Any, None]) -> None:
         task = self._core.spawn(self._answering(work, doing), self._core.unexpected)
         if not task.done:
             work.task = task

@@ -17,6 +17,7 @@ from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Address, Flow, Listener, Log
 from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.presence import settings as presence
 from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
@@ -230,6 +231,7 @@ def _element_settings(
         proxy=settings.routing(config),
         registrar=settings.bindings(config),
         location=settings.remembering(config, node_name(config, store) if config.store.kind == "redis" else ""),
+        by_domain=settings.by_domain(config),
         waiting=settings.resuming(config),
         pace=settings.pace(config),
         nat_pings=settings.nat_pings(config),
@@ -237,6 +239,7 @@ def _element_settings(
         authentication=settings.challenges(config),
         nonces=settings.nonces(config),
         floods=settings.flood_limits(config),
+        events=presence.Settings() if config.registrar.reg_event else None,
         trace=config.log.messages,
         edge=settings.edge(config),
         certificates=config.auth.certificates,

@@ -6,12 +6,13 @@ from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
+from oversip_tw.config.domains import aor
 from oversip_tw.config.values import host_and_port, transport_of
 from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
-from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
+from oversip_tw.registrar.aliases import FixedAliases
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.server import nat_pings as pings
 from oversip_tw.server import pace as paces
@@ -127,12 +128,32 @@ def bindings(config: Config) -> registrar.Settings:
         when_full="refuse" if given.when_full == "refuse" else "replace",
         flow_timer=given.flow_timer,
         flow_timer_udp=given.flow_timer_udp,
+        temporary_gruus=given.temporary_gruu,
+        service_route=tuple(f"<{uri}>" for uri in service_route(config)),
     )
 
 
-def remembering(config: Config, node: str = "") -> location.Settings:
+def service_route(config: Config) -> tuple[Uri, ...]:
+    """The Routes that users are given, loose routers all."""
+    given = (Uri.parse(uri) for uri in config.registrar.service_route)
+    return tuple(uri if uri.has_param("lr") else uri.replace(params=(*uri.params, ("lr", None))) for uri in given)
+
+
+def by_domain(config: Config) -> registrar.Domains:
+    """What differs between the domains."""
+    first = config.domains[0] if config.domains else ""
+    aliases = {aor(name, first): aor(each.user, first) for each in config.alias for name in each.names}
+    return registrar.Domains(
+        realms={each.name: each.realm for each in config.domain if each.realm not in (None, each.name)},
+        registrations={each.name: each.max_registrations for each in config.domain if each.max_registrations},
+        calls={each.name: each.max_calls for each in config.domain if each.max_calls},
+        aliases=FixedAliases(aliases) if aliases else None,
+    )
+
+
+def remembering(config: Config, node: str = "") -> registrar.Remembering:
     """What the location remembers of what is over. ``node``: our name, where others share the store."""
-    return location.Settings(lost_for=config.registrar.lost_for, node=node)
+    return registrar.Remembering(lost_for=config.registrar.lost_for, node=node)
 
 
 def resuming(config: Config) -> waiting.Settings:
@@ -233,6 +254,10 @@ def routing(config: Config) -> proxy.Settings:
         profiles={each.name: profile(config, each.name) for each in config.profile},
         max_forwards_cap=0 if config.edge is None else config.edge.max_forwards_cap,
         edge=config.edge is not None,
+        service_route=service_route(config),
+        catch_all={
+            each.name: Uri.parse(aor(each.catch_all, each.name)) for each in config.domain if each.catch_all is not None
+        },
     )
 
 

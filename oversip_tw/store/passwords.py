@@ -102,15 +102,16 @@ class SqlAccounts:
         return [(name, domain) for name, domain in self._database.execute(_LIST)]
 
 
-def add_user(database: Database, name: str, domain: str, password: str) -> None:
-    """Raises UserExists, ValueError for a name that no phone could send, and what the database raises."""
+def add_user(database: Database, name: str, domain: str, password: str, realm: str = "") -> None:
+    """``realm``: that of the domain, if it is not its name. Raises UserExists, ValueError for a name that no phone
+    could send, and what the database raises."""
     name, domain = checked(name, domain)
-    SqlAccounts(database).add(name, domain, digests(name, domain, password))
+    SqlAccounts(database).add(name, domain, digests(name, realm or domain, password))
 
 
-def change_password(database: Database, name: str, domain: str, password: str) -> None:
-    """Raises UnknownUser, and what the database raises."""
-    SqlAccounts(database).change(name, domain, digests(name, domain.lower(), password))
+def change_password(database: Database, name: str, domain: str, password: str, realm: str = "") -> None:
+    """``realm`` as for `add_user`. Raises UnknownUser, and what the database raises."""
+    SqlAccounts(database).change(name, domain, digests(name, realm or domain.lower(), password))
 
 
 def remove_user(database: Database, name: str, domain: str) -> None:

@@ -43,6 +43,15 @@ class Users(unittest.SynchronousTestCase):
         for file in (self.terminal.folder / "state").iterdir():
             self.assertNotIn(b"se cret", file.read_bytes())
 
+    def test_realm_of_the_domain(self) -> None:
+        """What is stored is for the realm of the domain, where it has one."""
+        self.terminal = Terminal(self.mktemp(), '[[domain]]\nname = "example.org"\nrealm = "Tele phony"\n')
+        for command, password in (("add", "one"), ("passwd", "two")):
+            self.terminal.user(command, "alice", "--password-stdin", stdin=f"{password}\n")
+            with contextlib.closing(open_database(self.terminal.folder / "state" / "oversip.sqlite")) as database:
+                ((stored,),) = database.execute("SELECT md5 FROM users").fetchall()
+            self.assertEqual(stored, md5(f"alice:Tele phony:{password}".encode()).digest())
+
     def test_only_the_owner_reads_the_store(self) -> None:
         """Folder and file are closed to everybody else."""
         self.terminal.user("add", "alice", "--password-stdin", stdin="secret\n")

@@ -141,7 +141,7 @@ class RegisterTests(Edges):
         arrived, _ = self.core.receives_register(bob, Supported="")
         self.assertEqual(["path"], arrived.values("Supported"))
 
-    def test_r7_path_of_a_client(self) -> None:
+    def test_R7_path_of_a_client(self) -> None:
         """R7: nobody but us says by which way a phone is reached."""
         alice = self.world.phone("alice")
         alice.send(alice.build("REGISTER", f"sip:{DOMAIN}", To=f"<{alice.aor}>", Path="<sip:evil.test;lr>"))

@@ -35,7 +35,7 @@ class RouteTests(SynchronousTestCase):
         [arrived] = self.core.requests("MESSAGE")
         self.assertEqual([f"<sip:{CORE}:5080;lr>"], arrived.values("Route"))
 
-    def test_r1_route_elsewhere(self) -> None:
+    def test_R1_route_elsewhere(self) -> None:
         """R1: any other is refused, behind one to the core too."""
         alice = self.world.phone("alice")
         for route in ("<sip:victim.test;lr>", f"<sip:{CORE}:5080;lr>, <sip:victim.test;lr>", f"<sip:{CORE}:5999;lr>"):

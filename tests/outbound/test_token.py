@@ -91,7 +91,7 @@ class ForgeryTests(SynchronousTestCase):
         with self.assertRaises(BadToken):
             tokens().read_record_route(text, "call", "a", "b")
 
-    def test_r2_every_bit_flip(self) -> None:
+    def test_R2_every_bit_flip(self) -> None:
         """No single bit of the text can be changed, the last character's included."""
         path = tokens().path(FLOW, BINDING)
         for text in (path, tokens().path(FLOW), tokens().path(FLOW + b"x", BINDING)):
@@ -99,7 +99,7 @@ class ForgeryTests(SynchronousTestCase):
                 flipped = chr(ord(text[position]) ^ 1 << bit)
                 self.refused(text[:position] + flipped + text[position + 1 :])
 
-    def test_r2_every_bit_flip_in_record_route(self) -> None:
+    def test_R2_every_bit_flip_in_record_route(self) -> None:
         """The same for Record-Route tokens, read within their own dialog."""
         text = tokens().record_route(FLOW, BINDING, "call", "a")
         for position, bit in ((p, b) for p in range(len(text)) for b in range(8)):
@@ -107,7 +107,7 @@ class ForgeryTests(SynchronousTestCase):
             with self.assertRaises(BadToken):
                 tokens().read_record_route(text[:position] + flipped + text[position + 1 :], "call", "a", "b")
 
-    def test_r2_every_bit_flip_of_what_is_encoded(self) -> None:
+    def test_R2_every_bit_flip_of_what_is_encoded(self) -> None:
         """No bit of the encoded octets either, MAC included."""
         text = tokens().path(FLOW, BINDING)
         encoded = text[3:]
@@ -117,7 +117,7 @@ class ForgeryTests(SynchronousTestCase):
             flipped[bit // 8] ^= 1 << bit % 8
             self.refused(text[:3] + urlsafe_b64encode(flipped).decode().rstrip("="))
 
-    def test_r2_cut_and_grown(self) -> None:
+    def test_R2_cut_and_grown(self) -> None:
         """Neither a shorter nor a longer text verifies."""
         text = tokens().path(FLOW, BINDING)
         for length in range(len(text)):
@@ -128,7 +128,7 @@ class ForgeryTests(SynchronousTestCase):
             self.refused(more + text)
         self.refused(text + "A" * 2000)
 
-    def test_r2_random(self) -> None:
+    def test_R2_random(self) -> None:
         """Ten thousand well-shaped forgeries: none verifies. (The million of figure 24 is bench/token_forgery.py.)"""
         real = tokens()
         source = random.Random(24)
@@ -138,12 +138,12 @@ class ForgeryTests(SynchronousTestCase):
             self.assertRaises(BadToken, real.read_path, forged)
 
     @given(text=header_text | st.text(max_size=80).map(lambda text: "ovp" + text))
-    def test_r2_any_text(self, text: str) -> None:
+    def test_R2_any_text(self, text: str) -> None:
         """Whatever stands there, nothing but BadToken escapes."""
         self.assertRaises(BadToken, tokens().read_path, text)
         self.assertRaises(BadToken, tokens().read_record_route, text, text, text, text)
 
-    def test_r2_purpose(self) -> None:
+    def test_R2_purpose(self) -> None:
         """A Path token is no Record-Route token, nor the reverse, even in the same dialog."""
         record_route = tokens().record_route(FLOW, BINDING, "call", "a")
         path = tokens().path(FLOW, BINDING)
@@ -152,7 +152,7 @@ class ForgeryTests(SynchronousTestCase):
         self.assertRaises(BadToken, tokens().read_path, "ovp" + record_route[3:])
         self.assertRaises(BadToken, tokens().read_record_route, "ovr" + path[3:], "", "", "")
 
-    def test_r2_another_dialog(self) -> None:
+    def test_R2_another_dialog(self) -> None:
         """A token learnt from one call opens no other: not with its Call-ID, nor its tag, nor both run together."""
         text = tokens().record_route(FLOW, BINDING, "call1", "tag")
         for call_id, from_tag, to_tag in (
@@ -165,12 +165,12 @@ class ForgeryTests(SynchronousTestCase):
         ):
             self.assertRaises(BadToken, tokens().read_record_route, text, call_id, from_tag, to_tag)
 
-    def test_r2_out_of_dialog(self) -> None:
+    def test_R2_out_of_dialog(self) -> None:
         """A Record-Route token in a request without To tag counts for nothing."""
         text = tokens().record_route(FLOW, BINDING, "call", "tag")
         self.assertRaises(BadToken, tokens().read_record_route, text, "call", "tag", None)
 
-    def test_r2_foreign_key(self) -> None:
+    def test_R2_foreign_key(self) -> None:
         """A token signed by somebody else's key is refused."""
         self.refused(tokens(OTHER_KEY).path(FLOW, BINDING))
 
@@ -186,7 +186,7 @@ class ForgeryTests(SynchronousTestCase):
 class MemoryTests(SynchronousTestCase):
     """What one `Tokens` has made or verified is known by its text: that opens no more than the signature does."""
 
-    def test_r2_known_text_in_another_dialog(self) -> None:
+    def test_R2_known_text_in_another_dialog(self) -> None:
         """A token that was made here, or verified here, is refused outside of its dialog, and in it without To tag."""
         made, verified = tokens(), tokens()
         text = made.record_route(FLOW, BINDING, "call1", "tag")
@@ -203,7 +203,7 @@ class MemoryTests(SynchronousTestCase):
             for from_tag, to_tag in (("tag", "x"), ("x", "tag")):
                 self.assertEqual(FLOW, real.read_record_route(text, "call1", from_tag, to_tag).flow_id)
 
-    def test_r2_wrong_again(self) -> None:
+    def test_R2_wrong_again(self) -> None:
         """What was refused once is refused again, beside the right one that it is like."""
         real = tokens()
         text = real.record_route(FLOW, BINDING, "call", "a")

@@ -12,7 +12,8 @@ from oversip_tw.registrar import location as module
 from oversip_tw.registrar import places
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, StoreFailed
-from oversip_tw.registrar.location import MemoryLocation, Settings
+from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.sip.uri import Uri
 from oversip_tw.testing import Clock
 from tests.registrar.phones import ALICE, SlowStore, outcome
@@ -47,7 +48,7 @@ class LocationCase(unittest.SynchronousTestCase):
             self.clock,
             lambda: self.wall + self.clock.seconds(),
             self.store,
-            Settings(**limits),  # type: ignore[arg-type]
+            Remembering(**limits),  # type: ignore[arg-type]
             lambda change, binding: self.heard.append((change, binding)),
             self.failures.append,
         )

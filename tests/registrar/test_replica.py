@@ -8,8 +8,9 @@ from twisted.trial import unittest
 
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
-from oversip_tw.registrar.location import MemoryLocation, Settings
+from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.testing import Clock
 from tests.registrar.phones import ALICE, outcome
 from tests.store.contracts import binding
@@ -29,7 +30,7 @@ class Case(unittest.SynchronousTestCase):
         self.location = MemoryLocation(
             self.clock,
             lambda: 1_700_000_000.0 + self.clock.seconds(),
-            settings=Settings(node="me"),
+            settings=Remembering(node="me"),
             on_change=lambda change, binding: self.here.append((change, binding.node)),
             elsewhere=lambda change, binding: self.there.append((change, binding.node)),
         )

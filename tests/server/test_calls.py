@@ -286,12 +286,12 @@ class RefusalTests(Calls):
         self.assertEqual([], self.alice.take())
         self.assertEqual([], self.bob.take())
 
-    def test_r1_preloaded_route(self) -> None:
+    def test_R1_preloaded_route(self) -> None:
         """R1: a client does not name the way."""
         self.alice.send(self.alice.build("INVITE", self.bob.aor, Route="<sip:third.example;lr>"))
         self.assertEqual([403], self.alice.statuses())
 
-    def test_r2_token_of_another_dialog(self) -> None:
+    def test_R2_token_of_another_dialog(self) -> None:
         """R2: a token learnt from one call opens nothing else, and a flipped bit opens nothing at all."""
         dialog, _ = call(self.alice, self.bob)
         stolen = dialog.build("MESSAGE", Call_ID="another-call")
@@ -302,12 +302,12 @@ class RefusalTests(Calls):
         self.assertEqual([403], self.alice.statuses())
         self.assertEqual([], self.bob.take())
 
-    def test_r3_foreign_domain(self) -> None:
+    def test_R3_foreign_domain(self) -> None:
         """R3: no relay, not even for users."""
         self.alice.invite("sip:someone@elsewhere.example")
         self.assertIn(403, self.alice.statuses())
 
-    def test_r4_asserted_identity_of_a_client(self) -> None:
+    def test_R4_asserted_identity_of_a_client(self) -> None:
         """R4: what only a trusted hop may say is removed, in odd spelling too."""
         self.alice.invite(self.bob.aor, P_Asserted_Identity="<sip:boss@example.com>")
         [arrived] = self.bob.requests("INVITE")
@@ -320,7 +320,7 @@ class RefusalTests(Calls):
         self.bob.answer(arrived, 401, WWW_Authenticate='Digest realm="x", nonce="y"')
         self.assertEqual([100, 403], self.alice.statuses())
 
-    def test_r11_503_of_a_phone(self) -> None:
+    def test_R11_503_of_a_phone(self) -> None:
         """R11: 503 becomes 500."""
         self.alice.invite(self.bob.aor)
         self.bob.answer(self.bob.requests("INVITE")[0], 503)

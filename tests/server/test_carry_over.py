@@ -271,7 +271,7 @@ class TrustedHopTests(SynchronousTestCase):
         self.world.clock.pump([1] * 9)
         self.assertEqual(430, self.core.statuses()[-1])
 
-    def test_r2_path_token_of_a_dead_flow(self) -> None:
+    def test_R2_path_token_of_a_dead_flow(self) -> None:
         """A Path of ours that the core gives back names a flow that is gone: 430, at once for what comes later."""
         token = self.world.element.core.tokens.path(self.alice.flow.id, b"12345678")
         route = f"<sip:{token}@127.0.0.1:5060;lr>"
@@ -284,7 +284,7 @@ class TrustedHopTests(SynchronousTestCase):
         self.core.send(self.core.build("MESSAGE", self.alice.aor, Route=route))
         self.assertEqual([430], self.core.statuses())
 
-    def test_r2_path_token_of_a_client(self) -> None:
+    def test_R2_path_token_of_a_client(self) -> None:
         """The same from a client is 403: path tokens count from trusted hops alone."""
         bob = self.world.registered("bob")
         token = self.world.element.core.tokens.path(self.alice.flow.id)

@@ -160,7 +160,7 @@ class RaceTests(Forking):
             bob.answer(arrived, 200)
         self.assertEqual([100, 200, 200, 200], self.alice.statuses())
 
-    def test_r4_identity_in_a_repeated_200(self) -> None:
+    def test_R4_identity_in_a_repeated_200(self) -> None:
         """R4: a phone asserts no identity, not in a 2xx that it repeats either; one that goes no further is dropped."""
         bob = self.bob()
         self.alice.invite(bob.aor)
@@ -259,7 +259,7 @@ class BestAnswerTests(Forking):
         """415 says more than 486."""
         self.assertEqual([415], self.ends(486, 415))
 
-    def test_r11_503(self) -> None:
+    def test_R11_503(self) -> None:
         """503 becomes 500."""
         self.assertEqual([500], self.ends(503, 503))
 
@@ -271,7 +271,7 @@ class BestAnswerTests(Forking):
         """A MESSAGE goes to all; the first 200 is the answer, and no CANCEL is sent."""
         self.assertEqual([200], self.ends(480, 200, method="MESSAGE"))
 
-    def test_r4_identity_in_a_refusal(self) -> None:
+    def test_R4_identity_in_a_refusal(self) -> None:
         """R4: a phone asserts no identity, not in a refusal either."""
         phone = self.bob()
         self.alice.invite(phone.aor)
@@ -288,42 +288,6 @@ class BestAnswerTests(Forking):
         second.answer(second.requests("MESSAGE")[0], 480)
         self.world.clock.pump([1] * 34)
         self.assertEqual([100, 480], self.alice.statuses())
-
-
-class FlowsOfOneInstanceTests(Forking):
-    """RFC 5626 §5.3: one phone by several flows gets a request once."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.first = self.world.registered("bob")
-        self.second = self.world.phone("bob")
-        self.second.instance = self.first.instance
-        contact = f'<{self.second.contact}>;+sip.instance="<{self.first.instance}>";reg-id=2;expires=600'
-        self.assertEqual(200, self.second.register(Contact=contact).status)
-
-    def test_one_at_a_time(self) -> None:
-        """Only one flow rings; when that one fails the other does, and the caller hears nothing of it."""
-        self.alice.invite(self.first.aor)
-        rang, other = (self.first, self.second) if self.first.flow.sent[-1][:6] == b"INVITE" else (
-            self.second, self.first)  # fmt: skip
-        self.assertEqual([], other.requests("INVITE"))
-        self.world.lose(rang.flow)
-        other.answer(other.requests("INVITE")[0], 200)
-        self.assertEqual([100, 200], self.alice.statuses())
-
-    def test_430_from_beyond(self) -> None:
-        """430 and 408 of a flow try the next one; 486 does not."""
-        for status, expected in ((430, 1), (408, 1), (486, 0)):
-            self.alice.take()
-            self.alice.invite(self.first.aor)
-            rang = [phone for phone in (self.first, self.second) if phone.flow.sent[-1][:6] == b"INVITE"]
-            [arrived] = rang[0].requests("INVITE")
-            other = self.second if rang[0] is self.first else self.first
-            rang[0].answer(arrived, status)
-            came = other.requests("INVITE")
-            self.assertEqual(expected, len(came), status)
-            for each in came:
-                other.answer(each, 486)
 
 
 class FailoverTests(SynchronousTestCase):

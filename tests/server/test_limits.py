@@ -266,12 +266,12 @@ class OpenInboundTests(SynchronousTestCase):
         mine.send("BYE")
         self.assertEqual(1, len(self.alice.requests("BYE")))
 
-    def test_r3_no_relay(self) -> None:
+    def test_R3_no_relay(self) -> None:
         """R3: strangers call our users and nobody else."""
         self.zoe.send(self.zoe.build("INVITE", "sip:x@third.example", From="<sip:zoe@elsewhere.example>;tag=z"))
         self.assertEqual([403], self.zoe.statuses())
 
-    def test_r4_identity(self) -> None:
+    def test_R4_identity(self) -> None:
         """R4: a stranger asserts nothing."""
         self.zoe.send(
             self.zoe.build(

@@ -67,7 +67,7 @@ class PeerTests(Peers):
         self.core.answer(bye, 200)
         self.assertEqual([200], self.alice.statuses())
 
-    def test_r5_client_aims_its_dialog_elsewhere(self) -> None:
+    def test_R5_client_aims_its_dialog_elsewhere(self) -> None:
         """R5: the token of the core's side lets a client reach the core, not whatever address it writes."""
         invite = self.alice.invite(f"sip:dave@{PEER_DOMAIN}")
         [arrived] = self.core.requests("INVITE")
@@ -157,7 +157,7 @@ class UdpPhoneTests(SynchronousTestCase):
         self.assertEqual(1, len(self.bob.requests("INFO")))
         self.assertEqual([], old.take())
 
-    def test_r6_answers_without_rport(self) -> None:
+    def test_R6_answers_without_rport(self) -> None:
         """R6: to sent-by's port when its host is the source, else to where the datagram came from."""
         request = self.bob.build("OPTIONS", f"sip:{DOMAIN}", Via="SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKx1")
         self.bob.send(request)

@@ -71,7 +71,7 @@ class RegisterTests(SynchronousTestCase):
         phone.send(phone.build("REGISTER", "sip:elsewhere.example", To="<sip:alice@elsewhere.example>"))
         self.assertEqual([403], phone.statuses())
 
-    def test_r7_path_of_a_client(self) -> None:
+    def test_R7_path_of_a_client(self) -> None:
         """R7: a client does not say by which way it is reached."""
         phone = self.world.phone("alice")
         self.assertEqual(403, phone.register(Path="<sip:evil.example;lr>").status)

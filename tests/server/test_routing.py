@@ -60,7 +60,7 @@ class StrictRouterTests(Routing):
         self.assertEqual(self.alice.contact, arrived.uri.text)
         self.assertFalse(arrived.has("Route"))
 
-    def test_r2_forged_by_a_strict_router(self) -> None:
+    def test_R2_forged_by_a_strict_router(self) -> None:
         """R2: a token as R-URI is verified like any other."""
         _, theirs = call(self.alice, self.bob)
         request = theirs.build("INFO")
@@ -175,7 +175,7 @@ class DirectionTests(Routing):
         dialog.send("INFO")
         self.assertEqual([480], self.core.statuses())
 
-    def test_r2_every_bit_of_a_token(self) -> None:
+    def test_R2_every_bit_of_a_token(self) -> None:
         """R2, figure 24: no single changed bit of either token is let through, and nothing leaves."""
         mine, _ = call(self.alice, self.bob)
         route = mine.routes[-1]
@@ -201,7 +201,7 @@ class BoundsTests(SynchronousTestCase):
     def tearDown(self) -> None:
         self.assertEqual([], self.world.errors())
 
-    def test_r5_local_addresses(self) -> None:
+    def test_R5_local_addresses(self) -> None:
         """This host, this network, groups and our own listener: 403, and nothing is sent."""
         for host in ("0.0.0.0", "127.0.0.9", "[::1]", "[::]", "169.254.1.1", "[fe80::1]", "224.0.0.1", "[ff02::1]",
                      "10.0.0.1", "[::ffff:127.0.0.1]", "255.255.255.255"):  # fmt: skip

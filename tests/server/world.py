@@ -12,8 +12,8 @@ from oversip_tw.edge.settings import Settings as EdgeSettings
 from oversip_tw.hooks import Hooks
 from oversip_tw.outbound.flow_id import pack_udp
 from oversip_tw.outbound.flows import FlowTable
+from oversip_tw.presence import settings as presence
 from oversip_tw.proxy import settings as proxy
-from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import Location as LocationService
@@ -26,6 +26,7 @@ from oversip_tw.testing import Clock, FakeConnector, FakeLookups, MemoryFlow, Me
 
 DOMAIN = "example.com"
 PASSWORDS = {"alice": "wonderland", "bob": "builder", "carol": "carols"}
+EVENTS = presence.Settings()
 #: where trusted peers live
 CORE = "127.0.0.2"
 
@@ -83,6 +84,10 @@ class World:
         transactions: int = 50_000,
         edge: EdgeSettings | None = None,
         aliases: tuple[str, ...] = (),
+        registrar_settings: registrar.Settings | None = None,
+        domains: tuple[str, ...] = (DOMAIN,),
+        by_domain: registrar.Domains | None = None,
+        events: presence.Settings | None = EVENTS,
         given: dict[str, Any] | None = None,
         told: dict[str, Any] | None = None,
         node: str = "1",
@@ -115,7 +120,7 @@ class World:
         self._ids = count(1)
         if trusted is None:
             trusted = (TrustedSource((CORE,), Role.CORE),) if edge is None else ()
-        domains = (DOMAIN,) if edge is None else ()
+        domains = domains if edge is None else ()
         self.element = assemble(
             Surroundings(
                 clock=self.clock,
@@ -137,10 +142,12 @@ class World:
                 keys=(b"k" * 32,),
                 node=node,
                 nodes=nodes or {},
-                location=location.Settings(node=node if nodes else ""),
+                location=registrar.Remembering(node=node if nodes else ""),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
-                registrar=registrar.Settings(domains=frozenset({DOMAIN}), spread_for=0.0),
+                registrar=registrar_settings or registrar.Settings(domains=frozenset(domains), spread_for=0.0),
+                by_domain=by_domain or registrar.Domains(),
+                events=events,
                 transactions=transactions,
                 trace=trace,
                 edge=edge,
@@ -235,6 +242,7 @@ class Phone:
         self.instance = f"urn:uuid:00000000-0000-4000-8000-{self.number:012}" if instance else None
         self.outbound = outbound
         self.host = f"h{self.number}.invalid"
+        self.domain = DOMAIN
         self._kept: list[Request | Response] = []
         #: what credentials are made for; "": the Request-URI
         self.digest_uri = ""
@@ -243,7 +251,7 @@ class Phone:
 
     @property
     def aor(self) -> str:
-        return f"sip:{self.user}@{DOMAIN}"
+        return f"sip:{self.user}@{self.domain}"
 
     @property
     def contact(self) -> str:
@@ -318,7 +326,7 @@ class Phone:
                 params += ";reg-id=1"
         contact = f"<{self.contact}>{params};expires={expires}"
         defaults = {"Contact": contact, "Supported": "path,gruu,outbound", "To": f"<{self.aor}>"}
-        request = self.ask(self.build("REGISTER", f"sip:{DOMAIN}", **(defaults | headers)))
+        request = self.ask(self.build("REGISTER", f"sip:{self.domain}", **(defaults | headers)))
         came = self.take()
         answers = [each for each in came if isinstance(each, Response) and each.call_id == request.call_id]
         if keep:

@@ -42,6 +42,8 @@ def other(option: attrs.Attribute[Any]) -> object:
     default = option.default
     if option.name == "algorithms":
         return ("SHA-256",)
+    if option.name == "service_route":
+        return ("sip:192.0.2.1",)
     if isinstance(default, bool):
         return not default
     if isinstance(default, tuple):
@@ -157,6 +159,47 @@ class Listeners(unittest.SynchronousTestCase):
         self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates("require", "ca.pem"), True))
         made = settings.listener(Listen("tcp"))
         self.assertEqual((made.clients, made.proxy_protocol), (ClientCertificates(), False))
+
+    def test_service_route(self) -> None:
+        """Users are told loose routers, and may use just those."""
+        given = config.loads('[registrar]\nservice_route = ["sip:a.example.org", "sip:b.example.org:5070;lr"]')
+        told = settings.bindings(given).service_route
+        self.assertEqual(told, ("<sip:a.example.org;lr>", "<sip:b.example.org:5070;lr>"))
+        self.assertEqual(tuple(f"<{uri}>" for uri in settings.routing(given).service_route), told)
+
+    def test_domains(self) -> None:
+        """Sections of domains and aliases, written in any case, with names of the first domain left out."""
+        given = config.loads(
+            """
+            domains = ["example.org"]
+            [[domain]]
+            name = "Example.NET"
+            realm = "Tele"
+            catch_all = "Reception"
+            max_registrations = 5
+            max_calls = 2
+            [[domain]]
+            name = "example.com"
+            realm = "example.com"
+            catch_all = "sip:alice@example.org"
+            [[alias]]
+            names = ["sales", "info@EXAMPLE.net"]
+            user = "alice"
+            """
+        )
+        self.assertEqual(given.domains, ("example.org", "example.net", "example.com"))
+        self.assertEqual([given.realm_of(domain) for domain in given.domains], ["example.org", "Tele", "example.com"])
+        told = settings.by_domain(given)
+        self.assertEqual(told.realms, {"example.net": "Tele"})
+        self.assertEqual((told.registrations, told.calls), ({"example.net": 5}, {"example.net": 2}))
+        assert told.aliases is not None
+        for name in ("sip:sales@example.org", "sip:info@example.net", "sip:alice@example.org"):
+            self.assertEqual(told.aliases.user_of(name), "sip:alice@example.org")
+        caught = {domain: uri.text for domain, uri in settings.routing(given).catch_all.items()}
+        self.assertEqual(
+            caught, {"example.net": "sip:Reception@example.net", "example.com": "sip:alice@example.org"}
+        )
+        self.assertIsNone(settings.by_domain(config.default()).aliases)
 
     def test_client_tls(self) -> None:
         """TLS towards next hops by profile; "" is the one called "default", or the usual."""

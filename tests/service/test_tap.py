@@ -37,7 +37,7 @@ class TapTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """Mistakes end the process, each on a line of its own: what SystemExit says goes to standard error."""
-        error = self.assertRaises(SystemExit, self.made, 'domain = ["example.org"]\n[log]\nlevel = "loud"\n')
+        error = self.assertRaises(SystemExit, self.made, 'domians = ["example.org"]\n[log]\nlevel = "loud"\n')
         lines = str(error.code).split("\n")
         self.assertEqual(2, len(lines))
         for said in ("did you mean domains", "log.level"):

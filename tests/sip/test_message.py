@@ -42,7 +42,7 @@ class Requests(SynchronousTestCase):
         request.append("m", "<sip:a@b>;expires=0")
         self.assertEqual((request.contact_star, len(request.contacts)), (True, 1))
 
-    def test_r9_empty_contact(self) -> None:
+    def test_R9_empty_contact(self) -> None:
         """R9: a Contact without value is an error for whoever reads it."""
         for value in ("", ","):
             request = parse(with_line(f"m: {value}"))

@@ -9,8 +9,9 @@ from typing import Any
 from twisted.internet import reactor as real
 from twisted.trial import unittest
 
-from oversip_tw.registrar.location import MemoryLocation, Settings
+from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.store import redis_store
 from oversip_tw.store.database import open_database
 from oversip_tw.store.htdigest import HtdigestUsers
@@ -51,7 +52,7 @@ class Backend(unittest.SynchronousTestCase):
     def loaded(self, store: Any, clock: Any = None, node: str = "") -> MemoryLocation:
         clock = clock or self.clock
         location = MemoryLocation(
-            clock, lambda: 1_700_000_000.0 + clock.seconds(), store, Settings(node=node), failed=self.failures.append
+            clock, lambda: 1_700_000_000.0 + clock.seconds(), store, Remembering(node=node), failed=self.failures.append
         )
         self.reactor.result(location.load())
         return location
@@ -168,7 +169,7 @@ class RedisTests(Backend, DurableContract, AccountsContract):
 
     def open(self) -> redis_store.RedisStore:
         self.crash()
-        settings = redis_store.Settings(self.place, "oversip", "n", 2.0)
+        settings = redis_store.Remembering(self.place, "oversip", "n", 2.0)
         store = redis_store.RedisStore(settings, OwnClock(self.clock), self.failures.append)
         self.opened.append(store)
         return store

@@ -10,8 +10,9 @@ from twisted.trial import unittest
 
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, Outdated, StoreAway, StoreFailed
-from oversip_tw.registrar.location import MemoryLocation, Settings
+from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.service.api.accounts import AccountsOfOthers, SharedAccounts
 from oversip_tw.store import redis_link, redis_store
 from oversip_tw.store.passwords import UnknownUser, UserExists, digests
@@ -36,11 +37,11 @@ class Node:
         self.case = case
         self.name = name
         self.heard: list[tuple[Change, Binding]] = []
-        settings = redis_store.Settings(case.place, "oversip", name, lease)
+        settings = redis_store.Remembering(case.place, "oversip", name, lease)
         self.store = redis_store.RedisStore(settings, reactor, case.failures.append)
         self.keys = self.store.secrets("flows")
         self.location = MemoryLocation(
-            reactor, time.time, self.store, Settings(node=name), failed=case.failures.append,
+            reactor, time.time, self.store, Remembering(node=name), failed=case.failures.append,
             elsewhere=lambda change, binding: self.heard.append((change, binding)),
         )  # fmt: skip
         case.reactor.result(self.location.load())
@@ -209,7 +210,7 @@ class TwoServers(Case):
         """What the API of one server does to users, the others know at once; nobody twice, and none that is not
         there. A file or a web application is none of its business."""
         a, b = self.node("a"), self.node("b")
-        shared, run = SharedAccounts(a.store.users), self.reactor.result
+        shared, run = SharedAccounts(a.store.users, str), self.reactor.result
         run(shared.add("alice", DOMAIN, "one"))
         run(shared.add("bob", DOMAIN, "one"))
         self.assertRaises(UserExists, run, shared.add("alice", DOMAIN, "two"))

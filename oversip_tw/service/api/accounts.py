@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from oversip_tw.store import passwords
@@ -16,6 +16,8 @@ _OTHERS = "the users of this server are managed elsewhere: by its command line, 
 
 #: name and domain
 Account = tuple[str, str]
+#: the realm of a domain, which is part of what is stored of a password
+RealmOf = Callable[[str], str]
 
 
 class Accounts(Protocol):
@@ -40,8 +42,9 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Those of the store."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: SqlStore, realm_of: RealmOf) -> None:
         self._store = store
+        self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
         return await self._store.ask(lambda database: passwords.users_after(database, last, most))
@@ -50,10 +53,12 @@ class StoredAccounts:
         return await self._store.ask(lambda database: passwords.is_user(database, name, domain))
 
     async def add(self, name: str, domain: str, password: str) -> None:
-        await self._store.change(lambda database: passwords.add_user(database, name, domain, password))
+        realm = self._realm_of(domain)
+        await self._store.change(lambda database: passwords.add_user(database, name, domain, password, realm))
 
     async def change(self, name: str, domain: str, password: str) -> None:
-        await self._store.change(lambda database: passwords.change_password(database, name, domain, password))
+        realm = self._realm_of(domain)
+        await self._store.change(lambda database: passwords.change_password(database, name, domain, password, realm))
 
     async def remove(self, name: str, domain: str) -> None:
         await self._store.change(lambda database: passwords.remove_user(database, name, domain))
@@ -62,8 +67,9 @@ class StoredAccounts:
 class AccountsInMemory:
     """Those of a server without a store: gone when it ends."""
 
-    def __init__(self, users: KnownUsers) -> None:
+    def __init__(self, users: KnownUsers, realm_of: RealmOf) -> None:
         self._users = users
+        self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
         return _after(self._users.names(), last, most)
@@ -74,12 +80,12 @@ class AccountsInMemory:
     async def add(self, name: str, domain: str, password: str) -> None:
         if await self.has(name, domain):
             raise UserExists(f"{name}@{domain}")
-        self._users.set(name, domain, passwords.digests(name, domain, password))
+        self._users.set(name, domain, passwords.digests(name, self._realm_of(domain), password))
 
     async def change(self, name: str, domain: str, password: str) -> None:
         if not await self.has(name, domain):
             raise UnknownUser(f"{name}@{domain}")
-        self._users.set(name, domain, passwords.digests(name, domain, password))
+        self._users.set(name, domain, passwords.digests(name, self._realm_of(domain), password))
 
     async def remove(self, name: str, domain: str) -> None:
         if not await self.has(name, domain):
@@ -97,8 +103,9 @@ class SharedUsers(Protocol):
 class SharedAccounts:
     """Those of all servers on one Redis."""
 
-    def __init__(self, users: SharedUsers) -> None:
+    def __init__(self, users: SharedUsers, realm_of: RealmOf) -> None:
         self._users = users
+        self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
         return _after(self._users.names(), last, most)
@@ -107,11 +114,11 @@ class SharedAccounts:
         return (name, domain) in self._users.names()
 
     async def add(self, name: str, domain: str, password: str) -> None:
-        if not await self._users.put("add", name, domain, passwords.digests(name, domain, password)):
+        if not await self._users.put("add", name, domain, passwords.digests(name, self._realm_of(domain), password)):
             raise UserExists(f"{name}@{domain}")
 
     async def change(self, name: str, domain: str, password: str) -> None:
-        if not await self._users.put("change", name, domain, passwords.digests(name, domain, password)):
+        if not await self._users.put("change", name, domain, passwords.digests(name, self._realm_of(domain), password)):
             raise UnknownUser(f"{name}@{domain}")
 
     async def remove(self, name: str, domain: str) -> None:

@@ -71,12 +71,12 @@ class Context:
 
 def _accounts(parts: Parts) -> Accounts:
     """Those of a database, if that is where they are, or of memory."""
-    source = parts.stores.sources[0] if parts.stores.sources else None
+    source, realm_of = parts.stores.sources[0] if parts.stores.sources else None, parts.config.realm_of
     if isinstance(source, SqlStore):
-        return StoredAccounts(source)
+        return StoredAccounts(source, realm_of)
     if hasattr(parts.users, "put"):
         shared: Any = parts.users
-        return SharedAccounts(shared)
+        return SharedAccounts(shared, realm_of)
     if source is None and isinstance(parts.users, KnownUsers):
-        return AccountsInMemory(parts.users)
+        return AccountsInMemory(parts.users, realm_of)
     return AccountsOfOthers(parts.users)

@@ -93,11 +93,11 @@ export class JssipPhone extends Phone {
     this.agent.unregister({ all });
   }
 
-  call(target, { video = false } = {}) {
+  call(target, { video = false, anonymous = false } = {}) {
     const call = this.add("out", target);
     this.placing = true;
     try {
-      this.watch(call, this.agent.call(target, { mediaConstraints: constraints(video) }));
+      this.watch(call, this.agent.call(target, { anonymous, mediaConstraints: constraints(video) }));
     } finally {
       this.placing = false;
     }
@@ -159,6 +159,19 @@ export class JssipPhone extends Phone {
         failed: ({ status_line }) => call.refers.push(status_line.status_code),
       },
     });
+  }
+
+  /** What becomes of the registrations of a user; `told` has every document, and how it ended. */
+  watchRegistrations(target, expires = 120) {
+    this.told = [];
+    this.subscriber = this.agent.subscribe(target, "reg", "application/reginfo+xml", { expires });
+    this.subscriber.on("notify", (final, request, body) => this.told.push({ final, body }));
+    this.subscriber.on("terminated", (code, reason) => this.told.push({ final: true, body: "", reason: reason || code }));
+    this.subscriber.subscribe();
+  }
+
+  watchNoMore() {
+    this.subscriber.terminate();
   }
 
   message(target, body, type = "text/plain") {
