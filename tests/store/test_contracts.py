@@ -169,7 +169,7 @@ class RedisTests(Backend, DurableContract, AccountsContract):
 
     def open(self) -> redis_store.RedisStore:
         self.crash()
-        settings = redis_store.Remembering(self.place, "oversip", "n", 2.0)
+        settings = redis_store.Settings(self.place, "oversip", "n", 2.0)
         store = redis_store.RedisStore(settings, OwnClock(self.clock), self.failures.append)
         self.opened.append(store)
         return store

@@ -37,7 +37,7 @@ class Node:
         self.case = case
         self.name = name
         self.heard: list[tuple[Change, Binding]] = []
-        settings = redis_store.Remembering(case.place, "oversip", name, lease)
+        settings = redis_store.Settings(case.place, "oversip", name, lease)
         self.store = redis_store.RedisStore(settings, reactor, case.failures.append)
         self.keys = self.store.secrets("flows")
         self.location = MemoryLocation(
