@@ -19,6 +19,7 @@ from oversip_tw import config
 from oversip_tw.hooks import Flow, HandshakeRequest, Hooks
 from oversip_tw.service import Server, logs, monotonic
 from oversip_tw.store.passwords import digests
+from oversip_tw.store.users import KnownUsers
 
 
 class Believing(Hooks):
@@ -42,10 +43,11 @@ def main() -> None:
         hooks.domain = settings.domains[0]
 
     def ready() -> None:
-        domain = settings.domains[0]
+        domain, users = settings.domains[0], server.parts.users
+        assert isinstance(users, KnownUsers)
         for number in range(count):
             name = f"{prefix}{number}"
-            server.parts.users.set(name, domain, digests(name, domain, f"secret{number}"))
+            users.set(name, domain, digests(name, domain, f"secret{number}"))
         print("ready", flush=True)
 
     server = Server(settings, monotonic(reactor), ready, hooks=hooks)

@@ -23,5 +23,6 @@ class Users(Protocol):
         """H(user:domain:password) in lower-case hex for that algorithm (`digest.ALGORITHMS`).
 
         None when there is no such user, or the user has nothing stored for that algorithm. ``user`` is whatever a
-        stranger wrote into a header: look it up as a value, never build a statement from it.
+        stranger wrote into a header: look it up as a value, never build a statement from it. Raises SIPError (503) when
+        nobody can be asked: that is never taken for an unknown user, nor for a failed login.
         """

@@ -82,8 +82,20 @@ def parser() -> argparse.ArgumentParser:
     kick.add_argument("--reason", metavar="TEXT", help="what a WebSocket is told as it is closed")
     kick.set_defaults(command=_kick)
 
+    _database_command(commands.add_parser("db", help="the store's tables"), common)
     _import_command(commands.add_parser("import-oversip", help="translate the configuration of an OverSIP"))
     return top
+
+
+def _database_command(command: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    upgrade = command.add_subparsers(metavar="COMMAND", required=True).add_parser(
+        "upgrade",
+        parents=[common],
+        help="bring the store up to date",
+        description="Bring the tables of an older version up to date, while no server runs. A SQLite file is copied "
+        "first; whatever fails leaves everything as it was.",
+    )
+    upgrade.set_defaults(command=_upgrade)
 
 
 def _import_command(command: argparse.ArgumentParser) -> None:
@@ -118,6 +130,18 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
     )
     remove.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
     remove.set_defaults(command=_remove)
+    taking = commands.add_parser(
+        "import",
+        parents=[common],
+        help="take over the users of another server",
+        description="Take over users with their HA1 or passwords: of Kamailio's table `subscriber` as CSV, or of "
+        "Asterisk's table `ps_auths` as CSV or its pjsip.conf. The first line of CSV names the columns.",
+    )
+    taking.add_argument("file", metavar="FILE", help="what the other server's database or administrator wrote")
+    taking.add_argument("--from", dest="source", choices=("kamailio", "asterisk"), required=True, help="whose it is")
+    taking.add_argument("--domain", metavar="DOMAIN", help="whose users they become (default: what the file says)")
+    taking.add_argument("--replace", action="store_true", help="also those that are there already")
+    taking.set_defaults(command=_import_users)
     listing = commands.add_parser("list", parents=[common], help="list users", description="List all users.")
     listing.set_defaults(command=_list)
     _forward_command(
@@ -200,6 +224,18 @@ def _kick(options: argparse.Namespace) -> int:
     from oversip_tw.cli.kick import kick
 
     return kick(read(options), options.user, options.reason)
+
+
+def _upgrade(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.database import upgrade
+
+    return upgrade(read(options))
+
+
+def _import_users(options: argparse.Namespace) -> int:
+    from oversip_tw.cli.import_users import import_users
+
+    return import_users(read(options), options.source, options.file, options.domain, options.replace)
 
 
 def _import(options: argparse.Namespace) -> int:

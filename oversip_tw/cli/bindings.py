@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 
 from oversip_tw.cli.failure import Failure
-from oversip_tw.cli.users import database, split
+from oversip_tw.cli.stores import listing
+from oversip_tw.cli.users import split
 from oversip_tw.config import Config
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.sip.accounts import aor_of
-from oversip_tw.store import bindings as stored
 from oversip_tw.store.passwords import is_name
 
 
 def bindings(settings: Config, user: str | None) -> int:
     """Print a line for each binding that has not ended: user, Contact, seconds left, what the phone says it is."""
     now = time.time()
-    with database(settings) as opened:
-        found = [binding for binding in stored.load(opened, 0.0) if not binding.ended and binding.expires_at > now]
+    found = [binding for binding in listing(settings) if not binding.ended and binding.expires_at > now]
     if user is not None:
         aor = _aor(*split(settings, user))
         found = [binding for binding in found if binding.aor == aor]

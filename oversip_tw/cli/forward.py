@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from oversip_tw.cli.failure import Failure
-from oversip_tw.cli.users import database, split
+from oversip_tw.cli.stores import tables
+from oversip_tw.cli.users import split
 from oversip_tw.config import Config
 from oversip_tw.proxy.user_rules import LEAST_RING_TIMEOUT, MOST_RING_TIMEOUT, NONE, Rules, UserRules, target_uri
 from oversip_tw.service.settings import routing
@@ -27,8 +28,8 @@ def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: 
     given: dict[str, str | float] = {rule: _checked(settings, target, domain, aor) for rule, target in targets.items()}
     if ring_timeout is not None:
         given["ring_timeout"] = _seconds(ring_timeout)
-    with database(settings) as opened:
-        if not is_user(opened, name, domain):
+    with tables(settings) as opened:
+        if settings.users.kind == "store" and not is_user(opened, name, domain):
             raise Failure(f"there is no {name}@{domain} (all users: oversip user list)")
         rules = rules_of(opened, aor)
         if reset or given:

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
-import sqlite3
 import sys
-from collections.abc import Iterator
 
 from oversip_tw.cli.failure import Failure
+from oversip_tw.cli.stores import accounts
 from oversip_tw.config import Config
-from oversip_tw.proxy.user_rules import NONE
-from oversip_tw.registrar.changes import StoreFailed
-from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store import passwords
-from oversip_tw.store.database import open_database
-from oversip_tw.store.rules import set_rules
-
-
-@contextlib.contextmanager
-def database(settings: Config) -> Iterator[sqlite3.Connection]:
-    """The store of ``settings``, open while the block runs. Raises Failure, also for what SQLite says in there."""
-    path = settings.store.path
-    if settings.store.kind != "sqlite" or path is None:
-        raise Failure(f'the store is "{settings.store.kind}": its users live in the server alone')
-    try:
-        with contextlib.closing(open_database(path)) as opened:
-            yield opened
-    except StoreFailed as error:
-        raise Failure(str(error)) from None
-    except sqlite3.Error as error:
-        raise Failure(f"{path}: {error}") from None
 
 
 def split(settings: Config, user: str) -> tuple[str, str]:
@@ -64,9 +42,9 @@ def password(from_stdin: bool) -> str:
 def add(settings: Config, user: str, secret: str) -> int:
     """`oversip user add`."""
     name, domain = split(settings, user)
-    with database(settings) as opened:
+    with accounts(settings) as opened:
         try:
-            passwords.add_user(opened, name, domain, secret, settings.realm_of(domain))
+            opened.add(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UserExists:
             raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None
         except ValueError as error:
@@ -78,9 +56,9 @@ def add(settings: Config, user: str, secret: str) -> int:
 def passwd(settings: Config, user: str, secret: str) -> int:
     """`oversip user passwd`."""
     name, domain = split(settings, user)
-    with database(settings) as opened:
+    with accounts(settings) as opened:
         try:
-            passwords.change_password(opened, name, domain, secret, settings.realm_of(domain))
+            opened.change(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
     print(f"changed the password of {name}@{domain}")
@@ -90,10 +68,9 @@ def passwd(settings: Config, user: str, secret: str) -> int:
 def remove(settings: Config, user: str) -> int:
     """`oversip user remove`."""
     name, domain = split(settings, user)
-    with database(settings) as opened:
+    with accounts(settings) as opened:
         try:
-            passwords.remove_user(opened, name, domain)
-            set_rules(opened, aor_of(name, domain), NONE)
+            opened.remove(name, domain)
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
     print(f"removed {name}@{domain}")
@@ -109,8 +86,8 @@ def list_all(settings: Config) -> int:
 
 def names(settings: Config) -> list[str]:
     """NAME@DOMAIN of every user."""
-    with database(settings) as opened:
-        return [f"{name}@{domain}" for name, domain in passwords.list_users(opened)]
+    with accounts(settings) as opened:
+        return [f"{name}@{domain}" for name, domain in opened.names()]
 
 
 def _unknown(name: str, domain: str) -> Failure:

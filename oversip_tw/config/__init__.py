@@ -7,7 +7,8 @@ from oversip_tw.config.peers import Profile, Route, Trusted
 from oversip_tw.config.proofs import Cookie, Ephemeral, Jwt, Turn
 from oversip_tw.config.reading import default, host_name, load, loads
 from oversip_tw.config.resources import Limits, Timers
-from oversip_tw.config.sections import Auth, Config, Dns, Logs, Registrar, Store
+from oversip_tw.config.sections import Auth, Config, Dns, Logs, Registrar
+from oversip_tw.config.store import Node, Store, Users
 
 __all__ = [
     "Auth",
@@ -22,6 +23,7 @@ __all__ = [
     "Listen",
     "Logs",
     "Mistake",
+    "Node",
     "Profile",
     "Registrar",
     "Route",
@@ -29,6 +31,7 @@ __all__ = [
     "Timers",
     "Trusted",
     "Turn",
+    "Users",
     "default",
     "host_name",
     "load",

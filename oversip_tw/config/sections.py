@@ -20,6 +20,7 @@ from oversip_tw.config.listen import Listen
 from oversip_tw.config.peers import Profile, Route, Trusted
 from oversip_tw.config.proofs import Cookie, Ephemeral, Jwt, Turn
 from oversip_tw.config.resources import Limits, Timers
+from oversip_tw.config.store import Node, Store, Users, wrong_nodes
 from oversip_tw.config.user_rules import UserRules
 from oversip_tw.config.values import (
     Amount,
@@ -28,6 +29,7 @@ from oversip_tw.config.values import (
     Count,
     Domain,
     IPAddress,
+    Name,
     NewFile,
     Seconds,
     SipUri,
@@ -40,22 +42,6 @@ from oversip_tw.config.values import (
 
 Algorithm = Annotated[str, Choice(("MD5", "SHA-256", "SHA-512-256"))]
 Qop = Annotated[str, Choice(("auth", "auth-int"))]
-
-
-@frozen
-class Store:
-    """Where users and bindings are kept."""
-
-    kind: Annotated[str, Choice(("sqlite", "memory"))] = field(
-        default="sqlite", metadata=about('"memory" forgets everything when the server stops, its users too.')
-    )
-    path: NewFile | None = field(
-        default=None, metadata=about("The SQLite file. Default: `oversip.sqlite` in `state_dir`.", "oversip.sqlite")
-    )
-    commit_delay: Span = field(
-        default=0.01,
-        metadata=about("Changes this soon after a commit wait for each other, to reach the disk together; seconds."),
-    )
 
 
 @frozen
@@ -252,6 +238,14 @@ class Config:
             "/var/lib/oversip",
         ),
     )
+    node_id: Name | None = field(
+        default=None,
+        metadata=about(
+            "What this server is called among those that share a store with it, in `[[node]]` and in tokens. Default: "
+            'a name that is made up once, and "1" where Redis is the store.',
+            "1",
+        ),
+    )
     hooks: ClassName | None = field(
         default=None, metadata=about('Your own code: "module:Class", see the reference of hooks.', "my_hooks:Hooks")
     )
@@ -260,6 +254,8 @@ class Config:
     alias: tuple[Alias, ...] = ()
     edge: Edge | None = None
     store: Store = field(factory=Store)
+    users: Users = field(factory=Users)
+    node: tuple[Node, ...] = ()
     registrar: Registrar = field(factory=Registrar)
     auth: Auth = field(factory=Auth)
     jwt: Jwt | None = None
@@ -285,6 +281,7 @@ class Config:
             *self._no_way_out(),
             *self._wrong_domains(),
             *self._proofs_of_nobody(),
+            *wrong_nodes(self.node, self.node_id, self.store),
         ]
         if wrong:
             raise Wrong(*wrong)

@@ -18,6 +18,7 @@ from oversip_tw import config
 from oversip_tw.cli import users
 from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.run import run
+from oversip_tw.cli.stores import accounts
 from oversip_tw.demo import authority, places
 from oversip_tw.demo.places import Ports, Trouble
 from oversip_tw.store import passwords as stored
@@ -90,14 +91,14 @@ def _users(settings: config.Config, password: str) -> dict[str, str]:
     """Have both users; the passwords that were set now."""
     there = users.names(settings)
     given = {}
-    with users.database(settings) as opened:
+    with accounts(settings) as opened:
         for name in USERS:
             if f"{name}@{DOMAIN}" not in there:
                 given[name] = password or secrets.token_urlsafe(9)
-                stored.add_user(opened, name, DOMAIN, given[name])
+                opened.add(name, DOMAIN, stored.digests(name, DOMAIN, given[name]))
             elif password:
                 given[name] = password
-                stored.change_password(opened, name, DOMAIN, password)
+                opened.change(name, DOMAIN, stored.digests(name, DOMAIN, password))
     return given
 
 

@@ -131,11 +131,8 @@ class Tokens:
         """``keys``: at least 16 octets each, ``node``: 1 to 255 octets in UTF-8. ValueError otherwise."""
         if not keys or any(len(key) < MIN_KEY_OCTETS for key in keys):
             raise ValueError(f"flow tokens need one key at least, of {MIN_KEY_OCTETS} octets or more")
-        octets = node.encode()
-        if not 0 < len(octets) <= MAX_FIELD_OCTETS:
-            raise ValueError("the node id has to be 1 to 255 octets long")
         self.node = node
-        self._node = b"%c%b" % (len(octets), octets)
+        self._node = _node(node)
         self._macs = [_Mac(key) for key in keys]
         self._sides: dict[tuple[bytes, bytes], _Side] = {}
         #: by flow and binding, as a phone registers again and again
@@ -164,6 +161,16 @@ class Tokens:
         text = (signed + self._macs[0].of(signed + _dialog(call_id, tag))).decode("ascii")
         self._remember(text, _Right(call_id, tag, side.token))
         return text
+
+    def path_of(self, node: str, flow_id: bytes, binding_key: bytes) -> str:
+        """As `path`, for a flow of another node, which has the same keys."""
+        signed = self._unsigned(_PATH, flow_id, binding_key, _node(node))
+        return (signed + self._macs[0].of(signed)).decode("ascii")
+
+    def record_route_of(self, node: str, flow_id: bytes, binding_key: bytes, call_id: str, from_tag: str | None) -> str:
+        """As `record_route`, for a flow of another node."""
+        signed = self._unsigned(_RECORD_ROUTE, flow_id, binding_key, _node(node))
+        return (signed + self._macs[0].of(signed + _dialog(call_id, from_tag or ""))).decode("ascii")
 
     def contact(self, binding_key: bytes, contact: str) -> str:
         """The token for a Contact of ours that stands for ``contact``: the same for the same binding, always."""
@@ -220,10 +227,10 @@ class Tokens:
         self._sides[flow_id, binding_key] = side
         return side
 
-    def _unsigned(self, prefix: bytes, flow_id: bytes, binding_key: bytes) -> bytes:
+    def _unsigned(self, prefix: bytes, flow_id: bytes, binding_key: bytes, node: bytes = b"") -> bytes:
         if len(flow_id) > MAX_FIELD_OCTETS or len(binding_key) > MAX_FIELD_OCTETS:
             raise ValueError("a flow id or binding key is 255 octets at most")
-        return _written(prefix, b"%b%c%b%b" % (self._node, len(flow_id), flow_id, binding_key))
+        return _written(prefix, b"%b%c%b%b" % (node or self._node, len(flow_id), flow_id, binding_key))
 
     def _signed(self, octets: bytes, context: bytes) -> bool:
         """Whether one of the keys signed this token in this context."""
@@ -232,6 +239,14 @@ class Tokens:
             if hmac.compare_digest(keyed.of(signed), mac):
                 return True
         return False
+
+
+def _node(node: str) -> bytes:
+    """As it stands in a token. Raises ValueError."""
+    octets = node.encode()
+    if not 0 < len(octets) <= MAX_FIELD_OCTETS:
+        raise ValueError("the node id has to be 1 to 255 octets long")
+    return b"%c%b" % (len(octets), octets)
 
 
 def _octets(text: str, prefix: bytes) -> bytes:

@@ -33,7 +33,7 @@ class Settings:
 class Held:
     """One request that waits."""
 
-    __slots__ = ("_failed", "_resumed", "_timer", "_waiting", "key", "replaces")
+    __slots__ = ("_failed", "_resumed", "_timer", "_waiting", "elsewhere", "key", "replaces")
 
     def __init__(
         self,
@@ -42,8 +42,10 @@ class Held:
         resumed: Callable[[Flow], None],
         failed: Callable[[], None],
         replaces: Hashable,
+        elsewhere: Callable[[], None] | None = None,
     ) -> None:
         self.key = key
+        self.elsewhere = elsewhere
         self.replaces = replaces
         self._waiting: Waiting | None = waiting
         self._resumed = resumed
@@ -101,14 +103,16 @@ class Waiting:
         resumed: Callable[[Flow], None],
         failed: Callable[[], None],
         replaces: Hashable = None,
+        elsewhere: Callable[[], None] | None = None,
     ) -> Held:
         """Wait up to ``seconds`` for the binding ``key``: then ``resumed`` is called with its new flow, or ``failed``.
+        ``elsewhere`` is called when the binding came back, but to another server; without it, that is no news.
 
         Exactly one of them is called, once, unless the wait is cancelled. ``failed`` is called before this returns when
         nothing can wait: no key, no time, or too many who wait already. ``replaces`` (say an ACK's Call-ID and CSeq)
         takes the place of an older wait for this binding with an equal value, whose callables are never called.
         """
-        held = Held(self, key, resumed, failed, replaces)
+        held = Held(self, key, resumed, failed, replaces, elsewhere)
         if replaces is not None:
             self._drop(key, replaces)
         if not key or seconds <= 0 or self._full(key):
@@ -128,6 +132,16 @@ class Waiting:
             if held.active:
                 try:
                     held._resume(flow)
+                except Exception as error:
+                    self._report(error)
+
+    def came_back_elsewhere(self, key: bytes) -> None:
+        """The binding ``key`` is at another server now: what waits for it goes there."""
+        for held in tuple(self._held.get(key, ())):
+            if held.active and held.elsewhere is not None:
+                held.cancel()
+                try:
+                    held.elsewhere()
                 except Exception as error:
                     self._report(error)
 

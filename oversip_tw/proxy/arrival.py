@@ -17,7 +17,8 @@ class Arrival:
     """Filled step by step, in the order in which `oversip_tw.server` works on a request."""
 
     __slots__ = (
-        "answered", "breadth", "caller_key", "client", "core", "flow", "in_dialog", "original", "ours", "over",
+        "answered", "breadth", "caller_key", "client", "core", "flow", "from_node", "in_dialog", "original", "ours",
+        "over",
         "request", "routed", "size", "tokens", "transaction", "trusted", "unchallenged", "user", "way",
     )  # fmt: skip
 
@@ -34,6 +35,7 @@ class Arrival:
         ours: bool = False,
         size: int = 0,
         breadth: int = 1,
+        from_node: bool = False,
     ) -> None:
         self.request = request
         #: where answers go
@@ -48,6 +50,8 @@ class Arrival:
         self.in_dialog = in_dialog
         #: the source is what stands behind this edge, or another node
         self.core = core
+        #: the source is another server that shares our users
+        self.from_node = from_node
         #: it is a request of our own: below our Via there is no other
         self.ours = ours
         #: the octets that it came as

@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 #: answers of a dead flow or device, after which another flow of the same instance is tried (RFC 5626 §5.3)
 _FLOW_FAILED: Final = (408, 430)
-
 #: seconds between the CANCEL of Timer C and our 408: a 2xx that crosses the CANCEL still counts
 _CROSSING: Final = 0.5
-
-
 # which timer has fired
 _TIMER_C: Final = 0
 _CROSSED: Final = 1
@@ -73,36 +70,37 @@ class Branch(Timed):
         known = None if self._target is None else core.profile_of(self._target)
         return known or core.profile("in_dialog" if self.context.in_dialog else "default")
 
-    # -- on the way out ---------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Send the request, as soon as it is known where to."""
         if self.way.refused:
             self.end(Outcome(self.way.refused))
         elif self.way.flow_id:
-            self._start_on_flow()
+            self.start_on_flow()
         elif self.way.targets:
             self._try_targets(self.way.targets)
         else:
-            self._look_up_targets()
+            self.look_up_targets()
 
-    def _start_on_flow(self, failed: Flow | None = None) -> None:
+    def start_on_flow(self, failed: Flow | None = None) -> None:
         """``failed``: the flow on which it was sent in vain. One of UDP is never closed."""
-        flow = self.context.core.current_flow(self.way.flow_id, self.way.key)
+        core = self.context.core
+        if core.nodes is not None and core.nodes.leads_away(self):
+            return
+        flow = core.current_flow(self.way.flow_id, self.way.key)
         if flow is not None and flow != failed:
             self.send_on_flow(flow)
         elif self.context.in_dialog and self.way.key:
             wait(self)
         else:
-            self._next_flow(endings.FLOW_GONE)
+            self.next_flow(endings.FLOW_GONE)
 
     def send_on_flow(self, flow: Flow) -> None:
         """Send the request, by ``flow``."""
         refused = self._send(flow)
         if refused is not None:
-            self._next_flow(refused)
+            self.next_flow(refused)
 
-    def _look_up_targets(self) -> None:
+    def look_up_targets(self) -> None:
         core = self.context.core
         try:
             targets = core.targets_at_once(self.way, self.context.arrival)
@@ -156,7 +154,7 @@ class Branch(Timed):
             otherwise = refused
         self.end(otherwise)
 
-    def _next_flow(self, otherwise: Outcome) -> None:
+    def next_flow(self, otherwise: Outcome) -> None:
         """Try the next flow of the same instance, or end with ``otherwise`` when there is none."""
         self.transaction = None
         if self._others and not self.context.cancelled_by_caller:
@@ -208,8 +206,6 @@ class Branch(Timed):
             self.transaction = transaction
         return transaction is self.transaction
 
-    # -- ClientUser -------------------------------------------------------------------------------------------------
-
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A response came. 2xx to INVITE pass always, also late ones of a target we gave up (§16.7 step 5)."""
         status = response.status
@@ -260,8 +256,11 @@ class Branch(Timed):
         elif response.status == 503 and self._targets and self.profile.failover_on_503:
             self._drop_failover_timer()
             self._next_target(outcome)
+        elif response.status == 430 and self.way.near is not None and self.context.core.nodes is not None:
+            self._drop_failover_timer()
+            self.context.core.nodes.lost(self)
         elif response.status in _FLOW_FAILED and self._others:
-            self._next_flow(outcome)
+            self.next_flow(outcome)
         else:
             self.end(outcome)
 
@@ -274,23 +273,25 @@ class Branch(Timed):
         elif self._targets:
             self._next_target(endings.NO_ANSWER)
         else:
-            self._next_flow(endings.NO_ANSWER)
+            self.next_flow(endings.NO_ANSWER)
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """The flow is gone, or the next hop cannot be reached."""
         if not self._is_mine(transaction) or self.ended:
             return
-        self.transaction = None
+        core, self.transaction = self.context.core, None
         self.stop_timers()
         if self.context.cancelled_by_caller:
             self.end(Outcome(487))
+        elif self.way.near is not None and core.nodes is not None:
+            core.nodes.lost(self)
         elif not self.way.flow_id:
             self._next_target(self._not_reached(reason))
         elif self.context.in_dialog:
             # Sent, unanswered, and the client is gone: it is sent again once that comes back (rules of carry-over).
-            self._start_on_flow(self.flow)
+            self.start_on_flow(self.flow)
         else:
-            self._next_flow(endings.FLOW_GONE)
+            self.next_flow(endings.FLOW_GONE)
 
     def waits(self, transaction: ClientTransaction) -> bool:
         """The connection broke on which a client was ringing: it may come back, unless there is another one to try."""
@@ -308,8 +309,6 @@ class Branch(Timed):
         if self._target is not None:
             self.context.core.found_dead(self._target, self.profile.down_for, reason)
         return endings.CORE_NOT_CONNECTED if self.way.configured else endings.NOT_CONNECTED
-
-    # -- ending -----------------------------------------------------------------------------------------------------
 
     def cancel(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Stop ringing: nothing has been sent, or a CANCEL follows the first provisional answer (§9.1)."""

@@ -14,6 +14,7 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.context import ResponseContext
 from oversip_tw.proxy.forwarding import Forwarding
+from oversip_tw.proxy.nodes import Nodes
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.probes import Probes
 from oversip_tw.proxy.record_route import RecordRoutes, wants_record_route
@@ -70,6 +71,8 @@ class Core:
     health: Health
     #: calls user code and waits for it, for a bounded time
     run: Callable[[Callable[[], Awaitable[None] | None]], Awaitable[None]]
+    #: the other servers that share our users; None: there are none
+    nodes: Nodes | None = None
     #: sees every response before it is passed on; None where nobody wants to
     on_response: Callable[[Response, Request, ServerTransaction], None] | None = None
     #: configured next hops by transport, address and port, as they were last reached: within a dialog they are known

@@ -94,7 +94,8 @@ class Destinations:
         tokens = [token for token in arrival.tokens if token is not None]
         if tokens:
             # A Path of ours that a trusted hop gives back: it names the flow (RFC 5626 §5.3).
-            return [[Way(request.uri, flow_id=tokens[-1].flow_id, key=tokens[-1].binding_key)]]
+            last = tokens[-1]
+            return [[Way(request.uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)]]
         if request.has("Route"):
             # Only a trusted source gets here with one: it says where to.
             return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]
@@ -228,6 +229,7 @@ def _way(binding: Binding, hash_: str, hops: int, q: float) -> Way:
         loop_hash=hash_,
         named_by_us=True,
         hops=hops,
+        node=binding.node,
     )
 
 

@@ -35,10 +35,14 @@ class Dialogs:
         if len(arrival.tokens) == 1 and arrived_by(self._core, last, arrival.flow):
             return self._way_by_target(arrival)
         if is_hop(last.flow_id):
-            return self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
+            nodes = self._core.nodes
+            way = None
+            if nodes is not None:
+                way = nodes.way(Way(uri, flow_id=last.flow_id, node=last.node), arrival.request, arrival)
+            return way or self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
         if uri.user is not None and uri.user.startswith(PREFIX):
             uri = shown(self._core, uri)
-        return Way(uri, flow_id=last.flow_id, key=last.binding_key)
+        return Way(uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""
@@ -64,7 +68,14 @@ class Dialogs:
             binding = found[0] if len(found) == 1 else None
         if binding is not None:
             remote = uri if binding.flow_id and not is_temporary(uri) else binding.target
-            return Way(remote, flow_id=binding.flow_id, key=binding.key, path=binding.path, named_by_us=True)
+            return Way(
+                remote,
+                flow_id=binding.flow_id,
+                key=binding.key,
+                path=binding.path,
+                named_by_us=True,
+                node=binding.node,
+            )
         if owned:
             raise SIPError(480)
         return self._way_to_hop(arrival, ())
@@ -84,8 +95,11 @@ class Dialogs:
             return
         try:
             way = self.way(arrival) if arrival.tokens else self._way_by_target(arrival)
+            nodes = self._core.nodes
+            if way.flow_id and nodes is not None:
+                way = nodes.way(way, arrival.request, arrival) or way
             if way.flow_id:
-                self._ack_on_flow(arrival.request, way)
+                self._ack_on_flow(arrival, way)
                 return
             targets = self._core.targets_at_once(way, arrival)
             if targets is not None:
@@ -95,8 +109,16 @@ class Dialogs:
             return
         self._core.spawn(self._ack_to_hop(arrival, way), lambda error: self._core.broke(error, arrival.request))
 
-    def _ack_on_flow(self, request: Request, way: Way) -> None:
-        core = self._core
+    def _ack_elsewhere(self, arrival: Arrival, way: Way) -> None:
+        nodes = self._core.nodes
+        there = None if nodes is None else nodes.way(way, arrival.request, arrival)
+        if there is not None:
+            self._core.spawn(
+                self._ack_to_hop(arrival, there), lambda error: self._core.broke(error, arrival.request)
+            )
+
+    def _ack_on_flow(self, arrival: Arrival, way: Way) -> None:
+        core, request = self._core, arrival.request
         flow = core.current_flow(way.flow_id, way.key)
         if flow is not None:
             self._send(request, flow, way)
@@ -107,6 +129,7 @@ class Dialogs:
                 lambda flow: self._send(request, flow, way),
                 lambda: None,
                 replaces=(request.call_id, request.cseq),
+                elsewhere=lambda: self._ack_elsewhere(arrival, way),
             )
 
     async def _ack_to_hop(self, arrival: Arrival, way: Way) -> None:

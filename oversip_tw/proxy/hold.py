@@ -28,7 +28,10 @@ class Hold:
         self._ringing = ringing
         waiting = branch.context.core.waiting
         seconds = waiting.settings.seconds(branch.context.request.method)
-        self._held = waiting.hold(branch.way.key, seconds, self._came_back, self._stayed_away)
+        self._held = waiting.hold(
+            branch.way.key, seconds, self._came_back, self._stayed_away, None,
+            self._is_elsewhere if ringing is None else None,
+        )  # fmt: skip
 
     @property
     def active(self) -> bool:
@@ -45,6 +48,12 @@ class Hold:
         if self._ringing is not None:
             self._ringing.terminate()
         branch.end(endings.FLOW_GONE)
+
+    def _is_elsewhere(self) -> None:
+        branch = self._branch
+        branch.held = None
+        if not branch.ended:
+            branch.start_on_flow()
 
     def _came_back(self, flow: Flow) -> None:
         branch = self._branch

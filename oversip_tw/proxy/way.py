@@ -27,7 +27,9 @@ class Way:
         "key",
         "loop_hash",
         "named_by_us",
+        "near",
         "next_hops",
+        "node",
         "others",
         "path",
         "preference",
@@ -56,6 +58,7 @@ class Way:
         allowed: tuple[str, ...] = (),
         anywhere: bool = True,
         hops: int = 0,
+        node: str = "",
     ) -> None:
         #: the R-URI the request leaves with
         self.uri = uri
@@ -71,9 +74,8 @@ class Way:
         self.profile = profile
         #: targets known beforehand, in place of a look-up
         self.targets = targets
-        #: preference of the binding, 0.0 to 1.0; higher ones are tried first
+        #: preference of the binding, 0.0 to 1.0: higher ones first; among equal ones what the caller prefers (RFC 3841)
         self.q = q
-        #: how well it fits what the caller prefers, 0.0 to 1.0 (RFC 3841); counts among ways of the same ``q``
         self.preference = 1.0
         #: other flows of the same instance, for when this one fails (RFC 5626 §5.3)
         self.others: list[Way] = []
@@ -93,3 +95,7 @@ class Way:
         self.anywhere = anywhere
         #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
         self.hops = hops
+        #: what it was before it became a way by another server: for when that is gone, or the phone is back
+        self.near: Way | None = None
+        #: the server that holds ``flow_id``, as far as is known; "": this one
+        self.node = node

@@ -37,6 +37,14 @@ class StoreFailed(Exception):
     """The store could not do what was asked, and nothing of it was done."""
 
 
+class StoreAway(StoreFailed):
+    """There is no connection to the store, or it broke before the answer: nobody knows whether it was done."""
+
+
+class Outdated(StoreFailed):
+    """Another server has changed that user's bindings meanwhile. Memory knows by now how they are."""
+
+
 @dataclass(slots=True)
 class Changes:
     """What the store has to write, all of it or nothing."""
@@ -50,10 +58,15 @@ class Changes:
     now: float = 0.0
     #: add it to any time on that scale for a date (seconds since 1970)
     offset: float = 0.0
+    #: they were made of what memory knows of the one AoR they are about: `Outdated` if that is not how it is any more
+    strict: bool = False
 
 
 class BindingStore(Protocol):
-    """Keeps bindings over restarts. Each raises StoreFailed."""
+    """The port to whatever keeps bindings over restarts, and shares them where there are several servers.
+
+    Memory answers all questions, so nothing here is asked of a store while a call waits. Each raises StoreFailed.
+    """
 
     def write(self, changes: Changes) -> Awaitable[None]:
         """Make ``changes`` durable. They reach the disk in the order of the calls."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
@@ -15,7 +14,9 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import BindingStore, Change, Changes, OnChange, StoreFailed, unheard
 from oversip_tw.registrar.gruu import same_instance
 from oversip_tw.registrar.index import Index
+from oversip_tw.registrar.places import bare, place, preference
 from oversip_tw.registrar.quotas import Quotas
+from oversip_tw.registrar.settings import Remembering
 from oversip_tw.sip.uri import Uri
 
 #: seconds between two looks for what has expired
@@ -27,9 +28,6 @@ SWEEP_PAUSE = 0.02
 #: a wall clock that moved further than this against the monotonic one was set by somebody; seconds
 CLOCK_STEP = 5.0
 
-# A Contact whose user and host need no decoding: nearly all of them.
-_PLAIN = re.compile(r"sips?:(?:([^@:;?%/\[\]]+)@)?([A-Za-z0-9.\-]+)(?::[0-9]+)?(?:;[^@]*)?", re.ASCII | re.IGNORECASE)
-
 
 class Location(Protocol):
     """Who is where. What is sync here is answered from memory."""
@@ -40,8 +38,11 @@ class Location(Protocol):
     async def bindings(self, aor: str) -> Sequence[Binding]:
         """All that have not ended, *lost* ones too; ordered as `lookup`."""
 
-    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
-        """Change ``aor``: each of ``put`` takes the place of its key's binding. Durable on return, else StoreFailed."""
+    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding], strict: bool = False) -> None:
+        """Change ``aor``: each of ``put`` takes the place of its key's binding. Durable on return, else StoreFailed.
+
+        ``strict``: raises Outdated when another server came first, so that it has to be thought over again.
+        """
 
     async def flow_lost(self, flow_id: bytes) -> None:
         """End the bindings that still name that very flow: at once here, soon in the store."""
@@ -62,18 +63,6 @@ class Location(Protocol):
         """Whether there are any: a peer may have thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long is remembered what is over."""
-
-    #: seconds that a restart leaves a connection's phone to come back
-    lost_for: float = 120.0
-    #: seconds that an ended binding stays known to `Location.by_key`
-    remember: float = 3600.0
-    #: ended bindings remembered at most; the oldest are forgotten first
-    remembered: int = 50_000
-
-
 class MemoryLocation:
     """A `Location` that reads from memory and, with a ``store``, writes there first.
 
@@ -86,20 +75,23 @@ class MemoryLocation:
         clock: Clock,
         wall: Callable[[], float] | None = None,
         store: BindingStore | None = None,
-        settings: Settings = Settings(),
+        settings: Remembering | None = None,
         on_change: OnChange = unheard,
         failed: Callable[[BaseException], None] = lambda error: None,
+        elsewhere: OnChange = unheard,
         quotas: Quotas | None = None,
     ) -> None:
-        """``quotas`` hear of every binding that comes or goes."""
-        self._quotas = quotas
+        """``elsewhere`` hears of changes to bindings that other servers hold, ``quotas`` of all that come or go."""
+        self._quotas = quotas or Quotas({})
         self._clock = clock
         self._wall = wall or clock.seconds
         self._store = store
-        self._settings = settings
+        self._settings = settings or Remembering()
         self._on_change = on_change
+        self._elsewhere = elsewhere
         self._failed = failed
-        self._offset = self._wall() - clock.seconds()
+        #: what makes a date (seconds since 1970) of a time of the clock
+        self.offset = self._wall() - clock.seconds()
         self._users: dict[str, tuple[Binding, ...]] = {}
         self._keys: dict[bytes, Binding] = {}
         self._flows: Index[bytes] = Index()
@@ -114,6 +106,7 @@ class MemoryLocation:
         self._swept = int(clock.seconds()) - 1
         self._sweeping: Delayed | None = None
         self._stopped = False
+        self._complaint = ""
 
     # -- reading
 
@@ -142,12 +135,12 @@ class MemoryLocation:
         return self._ended.get(key)
 
     def by_contact(self, uri: Uri) -> Sequence[Binding]:
-        keys = self._places.find(_place(uri.text))
+        keys = self._places.find(place(uri.text))
         if not keys:
             return []
-        bare = _bare(uri)
+        wanted = bare(uri)
         found = self._live([self._keys[key] for key in keys])
-        return [binding for binding in found if _bare(binding.target).equivalent(bare)]
+        return [binding for binding in found if bare(binding.target).equivalent(wanted)]
 
     def by_gruu(self, aor: str, instance: str) -> Binding | None:
         found = [binding for binding in self._users.get(aor, ()) if same_instance(binding.instance, instance)]
@@ -173,11 +166,22 @@ class MemoryLocation:
         now = self._clock.seconds()
         return [binding for binding in found if binding.expires_at > now and not binding.lost]
 
+    def is_elsewhere(self, binding: Binding) -> bool:
+        """Another server holds its flow."""
+        return self._settings.node != "" and binding.node != self._settings.node
+
+    def tell(self, change: Change, binding: Binding) -> None:
+        """Let whoever listens hear of it."""
+        if self.is_elsewhere(binding):
+            self._elsewhere(change, binding)
+        else:
+            self._on_change(change, binding)
+
     # -- changing
 
-    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding]) -> None:
+    async def commit(self, aor: str, put: Sequence[Binding], drop: Sequence[Binding], strict: bool = False) -> None:
         if self._store is not None:
-            await self._store.write(Changes(put, drop, (), self._clock.seconds(), self._offset))
+            await self._store.write(Changes(put, drop, (), self._clock.seconds(), self.offset, strict))
         self.commit_now(put, drop)
 
     @property
@@ -206,14 +210,13 @@ class MemoryLocation:
         for binding in lost:
             self._end(binding, now)
             self._on_change(Change.FLOW_LOST, binding)
-        await self._write(Changes((), lost, (), now, self._offset))
+        await self._write(Changes((), lost, (), now, self.offset))
 
     async def remove(self, found: Sequence[Binding]) -> None:
-        """End those of ``found`` that nothing newer has replaced meanwhile, because the operator wants it so. Durable
-        on return, else StoreFailed."""
+        """End, for the operator, those of ``found`` that nothing newer has replaced. Durable, else StoreFailed."""
         now = self._clock.seconds()
         if self._store is not None and found:
-            await self._store.write(Changes((), found, (), now, self._offset))
+            await self._store.write(Changes((), found, (), now, self.offset))
         for binding in found:
             if self._keys.get(binding.key) is binding:
                 self._end(binding, now)
@@ -224,8 +227,13 @@ class MemoryLocation:
         if self._store is None:
             return
         now = self._clock.seconds()
-        for binding in await self._store.load(self._offset):
+        for binding in await self._store.load(self.offset):
             self._revive(binding, now)
+
+    def remember(self, binding: Binding) -> None:
+        """It was ended elsewhere before it was known here: tokens still find who it was."""
+        if binding.key not in self._keys:
+            self._remember(binding, self._clock.seconds())
 
     def _revive(self, binding: Binding, now: float) -> None:
         life = binding.expires_at - binding.updated_at
@@ -234,7 +242,7 @@ class MemoryLocation:
             binding = replace(binding, updated_at=now, expires_at=now + life)
         if binding.ended or binding.expires_at <= now:
             self._remember(binding, now)
-        elif flow_ids.is_stream(binding.flow_id):
+        elif flow_ids.is_stream(binding.flow_id) and not self.is_elsewhere(binding):
             self._add(binding.living(min(binding.expires_at, now + self._settings.lost_for), lost=True))
         else:
             self._add(binding)
@@ -245,9 +253,8 @@ class MemoryLocation:
         if old is None:
             self._ended.pop(key, None)
             self._flows.link(binding.flow_id, key)
-            self._places.link(_place(binding.contact), key)
-            if self._quotas is not None:
-                self._quotas.came(binding.aor)
+            self._places.link(place(binding.contact), key)
+            self._quotas.came(binding.aor)
         else:
             self._move(old, binding)
         known = self._users.get(binding.aor)
@@ -255,7 +262,7 @@ class MemoryLocation:
             self._users[binding.aor] = (binding,)
         else:
             others = [other for other in known if other is not old]
-            self._users[binding.aor] = tuple(sorted((binding, *others), key=_preference))
+            self._users[binding.aor] = tuple(sorted((binding, *others), key=preference))
         self._keys[key] = binding
         self._look_at(binding)
 
@@ -264,8 +271,8 @@ class MemoryLocation:
             self._flows.unlink(old.flow_id, old.key)
             self._flows.link(new.flow_id, new.key)
         if old.contact != new.contact:
-            self._places.unlink(_place(old.contact), old.key)
-            self._places.link(_place(new.contact), new.key)
+            self._places.unlink(place(old.contact), old.key)
+            self._places.link(place(new.contact), new.key)
 
     def _look_at(self, binding: Binding) -> None:
         second = int(binding.expires_at) + 1
@@ -283,9 +290,8 @@ class MemoryLocation:
         else:
             del self._users[old.aor]
         self._flows.unlink(old.flow_id, old.key)
-        self._places.unlink(_place(old.contact), old.key)
-        if self._quotas is not None:
-            self._quotas.went(old.aor)
+        self._places.unlink(place(old.contact), old.key)
+        self._quotas.went(old.aor)
         self._remember(old, now)
 
     def _remember(self, binding: Binding, now: float) -> None:
@@ -323,17 +329,18 @@ class MemoryLocation:
         over = self._take_expired(now)
         for binding in over:
             self._end(binding, now)
-            self._on_change(Change.EXPIRED, binding)
+            self.tell(Change.EXPIRED, binding)
         forgotten = self._take_forgotten(now)
-        if self._store is not None and (over or forgotten):
-            spawn(self._write(Changes((), over, forgotten, now, self._offset)), self._failed)
+        ours = [binding for binding in over if not self.is_elsewhere(binding)]
+        if self._store is not None and (ours or forgotten):
+            spawn(self._write(Changes((), ours, forgotten, now, self.offset)), self._failed)
         return len(over) >= SWEEP_LIMIT or len(forgotten) >= SWEEP_LIMIT
 
     def _follow_wall(self) -> None:
         offset = self._wall() - self._clock.seconds()
-        step = offset - self._offset
+        step = offset - self.offset
         if abs(step) > CLOCK_STEP:
-            self._offset = offset
+            self.offset = offset
             if self._store is not None:
                 spawn(self._store.shift(step), self._failed)
 
@@ -376,24 +383,8 @@ class MemoryLocation:
         if self._store is not None:
             try:
                 await self._store.write(changes)
+                self._complaint = ""
             except StoreFailed as error:
-                self._failed(error)
-
-
-def _preference(binding: Binding) -> tuple[float, float]:
-    return (-binding.q, -binding.updated_at)
-
-
-def _place(contact: str) -> str:
-    """User and host of a Contact, without escapes: equal for all Contacts that might be equivalent."""
-    plain = _PLAIN.fullmatch(contact)
-    if plain is not None:
-        host = plain[2].lower()
-        return host if plain[1] is None else f"{plain[1]}@{host}"
-    return Uri.parse(contact).aor.partition(":")[2]
-
-
-def _bare(uri: Uri) -> Uri:
-    """``uri`` without what differs between a phone's REGISTER and its calls."""
-    kept = tuple([(name, value) for name, value in uri.params if name not in ("ob", "transport")])
-    return uri if len(kept) == len(uri.params) else uri.replace(params=kept)
+                if str(error) != self._complaint:  # a store that is away is said once, not for each phone that leaves
+                    self._complaint = str(error)
+                    self._failed(error)

@@ -38,9 +38,10 @@ class Quotas:
             raise SIPError(403, "Too Many Registrations In This Domain")
 
     def _change(self, aor: str, by: int) -> None:
-        domain = _domain(aor)
-        if domain in self._counts:
-            self._counts[domain] += by
+        if self._counts:
+            domain = _domain(aor)
+            if domain in self._counts:
+                self._counts[domain] += by
 
 
 def _domain(aor: str) -> str:

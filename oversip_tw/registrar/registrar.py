@@ -9,7 +9,7 @@ from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.registrar.changes import REFRESHED, OnChange, StoreFailed, unheard
+from oversip_tw.registrar.changes import REFRESHED, OnChange, Outdated, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
 from oversip_tw.registrar.gruu import comparable, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
@@ -27,6 +27,10 @@ from oversip_tw.sip.message import Request, Response
 OPTIONS = ("gruu", "outbound", "path")
 #: when to try again after the store failed; seconds
 RETRY_AFTER = 10
+#: how long a REGISTER from a browser waits for a store that is away, and how long until it is asked again; seconds
+HOLD, PAUSE = 20.0, 1.0
+#: how often one REGISTER is thought over because other servers change the same user
+MOST_AGAIN = 10
 #: longest User-Agent that is kept
 MAX_USER_AGENT = 200
 
@@ -42,12 +46,14 @@ def _nothing_moves(old: bytes, key: bytes, flow: Flow) -> None:
 class _Asked:
     """One REGISTER."""
 
-    __slots__ = ("aor", "flow", "gruu", "path", "request", "secure", "wishes")
+    __slots__ = ("aor", "flow", "gruu", "path", "request", "secure", "until", "wishes")
 
     def __init__(
         self, request: Request, aor: str, flow: Flow | None, secure: bool, path: tuple[str, ...], wishes: Wishes,
         gruu: bool,
     ) -> None:  # fmt: skip
+        #: until when it waits for a store that is away
+        self.until = 0.0
         self.request = request
         self.aor = aor
         #: None: the phone is reached by ``path`` or by its Contact
@@ -135,6 +141,8 @@ class Registrar:
             return self._at_once(asked, memory)
         if self._turns.waiting(aor) >= self._settings.queue:
             raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))])
+        if flow is not None and flow.transport in ("ws", "wss"):
+            asked.until = self._clock.seconds() + HOLD
         answer: Promise[Response] = Promise()
         # In a task of its own: whoever gives up must not stop it between the store and memory, or in its turn.
         spawn(self._in_turn(asked, answer), answer.fail)
@@ -210,16 +218,34 @@ class Registrar:
     async def _change(self, asked: _Asked) -> None:
         flow = asked.flow
         _check_flow(asked)
-        bindings = await self._location.bindings(asked.aor)
-        plan = self._plan(asked, bindings, self._clock.seconds())
-        try:
-            await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped)
-        except StoreFailed as error:
-            raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))]) from error
+        plan = await self._committed(asked)
         if flow is not None and flow.closed and plan.put:
             await self._roll_back(asked.aor, flow, plan)
             raise SIPError(480, "Flow Is Gone")
         self._announce(plan, flow)
+
+    async def _committed(self, asked: _Asked) -> Plan:
+        """What was changed and is durable. A browser's REGISTER waits for a store that is away: it would not be sent
+        again. All others get 503."""
+        again = 0
+        while True:
+            bindings = await self._location.bindings(asked.aor)
+            plan = self._plan(asked, bindings, self._clock.seconds())
+            try:
+                await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped, True)
+                return plan
+            except Outdated:
+                again += 1  # another server came first: it is thought over again at once
+                if again >= MOST_AGAIN:
+                    raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))]) from None
+                continue
+            except StoreFailed as error:
+                if self._clock.seconds() + PAUSE > asked.until:
+                    raise SIPError(503, headers=[("Retry-After", str(RETRY_AFTER))]) from error
+            pause: Promise[None] = Promise()
+            self._clock.callLater(PAUSE, pause.resolve, None)
+            await pause
+            _check_flow(asked)
 
     def _plan(self, asked: _Asked, bindings: Sequence[Binding], now: float) -> Plan:
         plan = Plan(bindings, asked.request.call_id, asked.request.cseq)
@@ -277,7 +303,8 @@ class Registrar:
         return binding_key(self._secret, aor, None if instance is None else comparable(instance), reg_id, contact)
 
     def _is_dead(self, binding: Binding) -> bool:
-        return binding.lost or (binding.flow_id != b"" and self._flows.find(binding.flow_id) is None)
+        here = binding.flow_id != b"" and binding.node == self._node  # what others hold they end themselves
+        return binding.lost or (here and self._flows.find(binding.flow_id) is None)
 
     async def _roll_back(self, aor: str, flow: Flow, plan: Plan) -> None:
         """The phone left before its 200: what it took the place of is back, unless that is dead as well."""

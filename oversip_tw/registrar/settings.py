@@ -54,3 +54,17 @@ class Domains:
     calls: Mapping[str, int] = field(default_factory=dict)
     #: further names of users; None: there are none
     aliases: Aliases | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """How long is remembered what is over."""
+
+    #: seconds that a restart leaves a connection's phone to come back
+    lost_for: float = 120.0
+    #: seconds that an ended binding stays known to `Location.by_key`
+    remember: float = 3600.0
+    #: ended bindings remembered at most; the oldest are forgotten first
+    remembered: int = 50_000
+    #: the name of this server where several share a store: bindings of others are theirs to end; "": all are ours
+    node: str = ""

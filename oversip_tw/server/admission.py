@@ -63,6 +63,7 @@ class Admission:
             client=source.accepted and not trusted and not (self._open and self._is_hop_of_strangers(request, source)),
             in_dialog=in_dialog(request),
             core=role is Role.CORE or role is Role.NODE,
+            from_node=role is Role.NODE,
         )
 
     def _is_hop_of_strangers(self, request: Request, source: Flow) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -25,6 +25,7 @@ from oversip_tw.promise import spawn
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.proxy.calls import Calls
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.nodes import Elsewhere, Nodes
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.resuming import Resuming
 from oversip_tw.registrar import location
@@ -95,6 +96,8 @@ class Settings:
     #: further names of our addresses
     aliases: tuple[str, ...] = ()
     node: str = "1"
+    #: the servers that share our store, and where each is reached
+    nodes: Mapping[str, str] = field(default_factory=dict)
     #: at least 32 random octets each, kept over restarts; the first signs, all verify
     keys: tuple[bytes, ...] = ()
     trust: Trust = field(default_factory=Trust)
@@ -102,10 +105,10 @@ class Settings:
     timers: Timers = field(default_factory=Timers)
     transactions: int = LIMIT
     proxy: proxy.Settings = field(default_factory=proxy.Settings)
+    location: registrar.Remembering = field(default_factory=registrar.Remembering)
     #: what differs between the domains
     by_domain: registrar.Domains = field(default_factory=registrar.Domains)
     registrar: registrar.Settings = field(default_factory=registrar.Settings)
-    location: location.Settings = field(default_factory=location.Settings)
     waiting: waiting.Settings = field(default_factory=waiting.Settings)
     pace: pace.Settings = field(default_factory=pace.Settings)
     nat_pings: nat_pings.Settings = field(default_factory=nat_pings.Settings)
@@ -136,12 +139,14 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     hooking = Hooking(given.hooks, wheel, spawn, log)
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingChanges(log, given.flows)
+    changes.elsewhere = Elsewhere(waits).heard
     quotas = Quotas(settings.by_domain.registrations) if settings.by_domain.registrations else None
     bindings = location.MemoryLocation(
-        given.clock, given.wall, given.store, settings.location, changes.heard, failed, quotas
+        given.clock, given.wall, given.store, settings.location, changes.heard, failed, changes.heard_elsewhere, quotas
     )
     ours = _ours(settings, given)
     core = _core(given, settings, wheel, waits, bindings, ours, hooking.run)
+    core.nodes = Nodes(settings.nodes, core.tokens, bindings) if settings.nodes else None
     secret = settings.keys[0]
     resuming = Resuming(core)
     if settings.nat_pings.how != "off":

@@ -12,13 +12,15 @@ from oversip_tw.sip.uri import Uri
 class BindingChanges:
     """An `OnChange`. One line of log per change; that a phone is still there is none."""
 
-    __slots__ = ("_flows", "_log", "hooks", "nat_pings", "subscribers")
+    __slots__ = ("_flows", "_log", "elsewhere", "hooks", "nat_pings", "subscribers")
 
     def __init__(self, log: Log, flows: Flows) -> None:
         self._log = log
         self._flows = flows
         #: user code; None: it does not want to hear of any
         self.hooks: OnChange | None = None
+        #: hears of bindings that other servers hold; None: nobody waits for those
+        self.elsewhere: OnChange | None = None
         #: None: nobody pings phones
         self.nat_pings: NatPings | None = None
         #: None: nobody has subscribed
@@ -34,6 +36,13 @@ class BindingChanges:
             self.subscribers(change, binding)
         if change is not REFRESHED:
             self._say(change, binding)
+
+    def heard_elsewhere(self, change: Change, binding: Binding) -> None:
+        """The same of a binding that another server holds, whose log and user code it is for."""
+        if self.elsewhere is not None:
+            self.elsewhere(change, binding)
+        if self.subscribers is not None:
+            self.subscribers(change, binding)
 
     def _say(self, change: Change, binding: Binding) -> None:
         contact = binding.target

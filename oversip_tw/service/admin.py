@@ -68,7 +68,7 @@ def readings(parts: Parts) -> list[Reading]:
 
     return [
         gauge("bindings", "Bindings of registered phones.", lambda: parts.location.count),
-        gauge("users", "Users in the store.", lambda: len(parts.users)),
+        gauge("users", "Users in the store.", lambda: parts.users.known or 0),
         gauge("transactions", "Transactions that stand.", lambda: transactions.count),
         gauge("connections", "Connections that others opened.", lambda: parts.streams.connections.count),
         gauge("websockets", "Open WebSockets.", lambda: sum(each.open for each in parts.websockets)),

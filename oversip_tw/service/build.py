@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from oversip_tw.presence import settings as presence
 from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.registrar.replica import Replica
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
@@ -32,11 +32,12 @@ from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
+from oversip_tw.service.stores import Stores, node_name, open_stores
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
-from oversip_tw.store.sqlite import SqliteStore
-from oversip_tw.store.users import KnownUsers
+from oversip_tw.store.ports import BindingStore, Users
+from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.transaction.wheel import TimerWheel
 from oversip_tw.transport.client_tls import ClientTls
 from oversip_tw.transport.connector import Connector
@@ -79,8 +80,7 @@ class Parts:
     element: Element
     trust: Trust
     location: MemoryLocation
-    store: SqliteStore | None
-    users: KnownUsers
+    stores: Stores
     flows: FlowTable
     streams: Streams
     listeners: Listeners
@@ -98,6 +98,16 @@ class Parts:
     #: makes the factory of a WebSocket listener
     websocket: Callable[[Listen, BoundListener], WebSocketFactory]
 
+    @property
+    def users(self) -> Users:
+        """Whoever says who the users are."""
+        return self.stores.users
+
+    @property
+    def store(self) -> BindingStore | None:
+        """What keeps the bindings; None: memory alone does."""
+        return self.stores.bindings
+
 
 def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) -> Parts:
     """All parts of the server that ``config`` describes, none of them started. Raises StartUpError.
@@ -109,8 +119,8 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     hooks = _hooks(config, hooks)
     proofs = _proving(config, reactor, log)
     from_thread = FromThread(reactor)
-    store = _store(config, reactor, from_thread, log)
-    users = store.users if store is not None else KnownUsers()
+    stores = _stores(config, reactor, from_thread, log)
+    store = stores.bindings
     flows = FlowTable()
     trust = Trust(settings.trusted(config))
     offers: dict[Listener, tuple[str, ...]] = {}
@@ -132,7 +142,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
             flows=flows,
             connector=connector,
             lookups=lookups,
-            users=users,
+            users=stores.users,
             store=store,
             hooks=hooks,
             is_local=is_local,
@@ -149,11 +159,9 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    _follow_rules(element, rules, store)
-    location = element.core.location
-    assert isinstance(location, MemoryLocation)
+    location = _following(element, rules, stores, reactor)
     return Parts(
-        config, log, element, trust, location, store, users, flows, streams, listeners, connector, lookups, hooks,
+        config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
         proofs, turn, from_thread, offers, websockets, websocket,
     )  # fmt: skip
 
@@ -164,13 +172,19 @@ def _report(streams: Streams, element: Element) -> None:
     streams.tls_accepted, streams.tls_connected = element.tls_accepted, element.tls_connected
 
 
-def _follow_rules(
-    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], store: SqliteStore | None
-) -> None:
-    """Of users: those of the configuration, and those in the store as they come and go."""
+def _following(
+    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], stores: Stores, reactor: Any
+) -> MemoryLocation:
+    """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
+    the store as they come and go."""
     element.core.rules.configure(*rules)
-    if store is not None:
-        store.rules.follow(element.core.rules.store)
+    if isinstance(stores.bindings, SqlStore):
+        stores.bindings.rules.follow(element.core.rules.store)
+    location = element.core.location
+    assert isinstance(location, MemoryLocation)
+    if stores.follow is not None:
+        stores.follow(Replica(location, reactor))
+    return location
 
 
 def _websocket(
@@ -201,13 +215,14 @@ def _websocket(
 
 
 def _element_settings(
-    config: Config, store: SqliteStore | None, trust: Trust, offers: Mapping[Listener, tuple[str, ...]]
+    config: Config, store: BindingStore | None, trust: Trust, offers: Mapping[Listener, tuple[str, ...]]
 ) -> Settings:
     """What the element is told. Its secrets and its name outlive the process where there is a store."""
     return Settings(
         domains=config.domains,
         aliases=config.aliases,
-        node=store.secrets("node", 6)[0].hex() if store is not None else secrets.token_hex(6),
+        node=node_name(config, store),
+        nodes={node.id: node.uri for node in config.node},
         keys=store.secrets("flows") if store is not None else (os.urandom(32),),
         trust=trust,
         limits=settings.message_limits(config),
@@ -215,7 +230,7 @@ def _element_settings(
         transactions=config.limits.transactions,
         proxy=settings.routing(config),
         registrar=settings.bindings(config),
-        location=settings.remembering(config),
+        location=settings.remembering(config, node_name(config, store) if config.store.kind == "redis" else ""),
         by_domain=settings.by_domain(config),
         waiting=settings.resuming(config),
         pace=settings.pace(config),
@@ -288,16 +303,9 @@ def _fitting(hooks: Hooks, config: Config) -> Hooks:
     return hooks
 
 
-def _store(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> SqliteStore | None:
-    if config.store.kind == "memory":
-        return None
-    assert config.store.path is not None
-
-    def failed(error: BaseException) -> None:
-        log.error("store: {error}", error=error)
-
+def _stores(config: Config, reactor: Any, from_thread: FromThread, log: Log) -> Stores:
     try:
-        return SqliteStore(config.store.path, reactor, from_thread, config.store.commit_delay, failed)
+        return open_stores(config, reactor, from_thread, log)
     except StoreFailed as error:
         raise StartUpError(str(error)) from None
 

@@ -89,6 +89,5 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
         element.use_hooks(hooks)
         element.hooking.tell(former.on_stop)
         element.hooking.tell(lambda: hooks.on_start(element.core))
-    if parts.store is not None:
-        spawn(parts.store.refresh_users(), element.core.unexpected)
+    spawn(parts.stores.refresh_users(), element.core.unexpected)
     return config, waiting

@@ -76,16 +76,14 @@ class Server(Service):
             self._listen()
         except (StoreFailed, ListenError, StartUpError, HooksError) as error:
             parts.lookups.close()
-            if parts.store is not None:
-                parts.from_thread.wait(parts.store.close())
+            parts.from_thread.wait(parts.stores.close())
             raise StartUpError(str(error)) from None
         super().startService()
         parts.location.start()
         if parts.proving.remote is not None:
             parts.proving.remote.start()
         self._watchdog.start()
-        if parts.store is not None:
-            parts.store.start()
+        parts.stores.start()
         for each in (parts.element.watch, parts.element.nat_pings):
             if each is not None:
                 each.start()
@@ -134,7 +132,7 @@ class Server(Service):
             log.info("listening: admin {address} port {port}", address=place.host, port=place.port)
         if self._config.edge is not None:
             log.info("edge of {core}", core=", ".join(self._config.edge.core))
-        elif not len(parts.users):
+        elif parts.users.known == 0:
             log.warn(
                 "no users yet: oversip user add NAME@{domain} (with the same -c FILE as here)",
                 domain=self._config.domains[0],
@@ -195,8 +193,7 @@ class Server(Service):
             parts.proving.remote.stop()
         parts.location.stop()
         self._watchdog.stop()
-        if parts.store is not None:
-            await parts.store.close()
+        await parts.stores.close()
         # Nothing is left that they could be for, and in a program around us the reactor runs on.
         for wheel in (parts.element.core.wheel, parts.streams.wheel):
             wheel.stop()

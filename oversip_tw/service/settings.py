@@ -7,10 +7,10 @@ from oversip_tw.auth.challenge import BEARER
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.config import Config, Listen
 from oversip_tw.config.domains import aor
+from oversip_tw.config.values import host_and_port, transport_of
 from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
-from oversip_tw.registrar import location
 from oversip_tw.registrar import settings as registrar
 from oversip_tw.registrar.aliases import FixedAliases
 from oversip_tw.resolve import settings as resolve
@@ -151,9 +151,9 @@ def by_domain(config: Config) -> registrar.Domains:
     )
 
 
-def remembering(config: Config) -> location.Settings:
-    """What the location remembers of what is over."""
-    return location.Settings(lost_for=config.registrar.lost_for)
+def remembering(config: Config, node: str = "") -> registrar.Remembering:
+    """What the location remembers of what is over. ``node``: our name, where others share the store."""
+    return registrar.Remembering(lost_for=config.registrar.lost_for, node=node)
 
 
 def resuming(config: Config) -> waiting.Settings:
@@ -224,9 +224,18 @@ def trusted(config: Config) -> list[TrustedSource]:
         )
         for each in config.trusted
     ]
+    sources += [_source(node.uri) for node in config.node if node.id != config.node_id]
     if config.edge is not None and config.edge.core_sources:
         sources.append(TrustedSource(config.edge.core_sources, Role.CORE))
     return sources
+
+
+def _source(node: str) -> TrustedSource:
+    """Where another server sends from: over UDP its own port, over TCP and TLS any."""
+    (address, port), transport = host_and_port(node), transport_of(node)
+    if transport == "udp":
+        return TrustedSource((address,), Role.NODE, port, frozenset({"udp"}))
+    return TrustedSource((address,), Role.NODE, None, frozenset({transport}))
 
 
 def routing(config: Config) -> proxy.Settings:

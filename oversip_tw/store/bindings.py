@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes
+from oversip_tw.store.sql import Database
 
 _COLUMNS = (
     "key, aor, contact, params, q, instance, reg_id, call_id, cseq, expires, updated, path, node, flow_id, user_agent, "
     "secure, ended"
 )
-_PUT = f"INSERT OR REPLACE INTO bindings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+_PUT = (
+    f"INSERT INTO bindings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) "
+    "ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
+)
 # A newer REGISTER may have come in between, from another flow: it stays.
 _DROP = "UPDATE bindings SET ended = ? WHERE key = ? AND call_id = ? AND cseq = ? AND ended IS NULL"
 _FORGET = "DELETE FROM bindings WHERE key = ? AND coalesce(ended, expires) <= ?"
-_SHIFT = "UPDATE bindings SET expires = expires + ?1, updated = updated + ?1, ended = ended + ?1"
+_SHIFT = "UPDATE bindings SET expires = expires + ?, updated = updated + ?, ended = ended + ?"
 _ALL = f"SELECT {_COLUMNS} FROM bindings ORDER BY coalesce(ended, expires)"
 #: what no header can hold
 _BETWEEN_HOPS = "\n"
@@ -24,79 +28,70 @@ _BETWEEN_HOPS = "\n"
 Row = tuple[Any, ...]
 
 
-def write(database: sqlite3.Connection, changes: Changes) -> None:
+def write(database: Database, changes: Changes) -> None:
     """Write ``changes``, inside the caller's transaction."""
     offset = changes.offset
     now = changes.now + offset
-    if changes.drop:
-        database.executemany(
-            _DROP, [(now, binding.key, _stored(binding.call_id), binding.cseq) for binding in changes.drop]
-        )
+    for binding in changes.drop:
+        database.execute(_DROP, (now, binding.key, database.stored(binding.call_id), binding.cseq))
     for binding in changes.put:
-        database.execute(_PUT, _row(binding, offset))
-    if changes.forget:
-        database.executemany(_FORGET, [(key, now) for key in changes.forget])
+        database.execute(_PUT, _row(database, binding, offset))
+    for key in changes.forget:
+        database.execute(_FORGET, (key, now))
 
 
-def load(database: sqlite3.Connection, offset: float) -> list[Binding]:
+def load(database: Database, offset: float) -> list[Binding]:
     """All bindings, ``ended`` ones too, with ``offset`` taken off their dates; those that end first come first."""
-    return [_binding(row, offset) for row in database.execute(_ALL)]
+    return [_binding(database, row, offset) for row in database.execute(_ALL)]
 
 
-def shift(database: sqlite3.Connection, seconds: float) -> None:
+def shift(database: Database, seconds: float) -> None:
     """Move every date by ``seconds``."""
-    database.execute(_SHIFT, (seconds,))
+    database.execute(_SHIFT, (seconds, seconds, seconds))
 
 
-def _stored(text: str) -> str | bytes:
-    """SQLite's texts are UTF-8, a header may be anything: what is not ASCII is stored as the octets it came as."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape")
-
-
-def _text(stored: str | bytes) -> str:
-    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogateescape")
-
-
-def _row(binding: Binding, offset: float) -> Row:
+def _row(database: Database, binding: Binding, offset: float) -> Row:
+    stored = database.stored
     return (
         binding.key,
-        _stored(binding.aor),
-        _stored(binding.contact),
-        _stored(binding.params),
+        stored(binding.aor),
+        stored(binding.contact),
+        stored(binding.params),
         binding.q,
-        None if binding.instance is None else _stored(binding.instance),
+        None if binding.instance is None else stored(binding.instance),
         binding.reg_id,
-        _stored(binding.call_id),
+        stored(binding.call_id),
         binding.cseq,
         binding.expires_at + offset,
         binding.updated_at + offset,
-        _stored(_BETWEEN_HOPS.join(binding.path)),
+        stored(_BETWEEN_HOPS.join(binding.path)),
         binding.node,
         binding.flow_id,
-        _stored(binding.user_agent),
-        binding.secure,
+        stored(binding.user_agent),
+        int(binding.secure),
     )
 
 
-def _binding(row: Row, offset: float) -> Binding:
+def _binding(database: Database, row: Row, offset: float) -> Binding:
+    text = database.text
     key, aor, contact, params, q, instance, reg_id, call_id, cseq, expires, updated, path, node, flow_id, *rest = row
     user_agent, secure, ended = rest
     return Binding(
-        _text(aor),
-        _text(contact),
-        _text(params),
+        text(aor),
+        text(contact),
+        text(params),
         q,
-        None if instance is None else _text(instance),
+        None if instance is None else text(instance),
         reg_id,
-        _text(call_id),
+        text(call_id),
         cseq,
         (expires if ended is None else min(expires, ended)) - offset,
         updated - offset,
-        tuple(_text(path).split(_BETWEEN_HOPS)) if path else (),
+        tuple(text(path).split(_BETWEEN_HOPS)) if path else (),
         node,
         flow_id,
         key,
-        _text(user_agent),
+        text(user_agent),
         secure != 0,
         ended=ended is not None,
     )

@@ -8,80 +8,49 @@ import sqlite3
 from pathlib import Path
 
 from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.store import sql
 
 #: marks the file as ours (PRAGMA application_id): "OvSi"
 APPLICATION_ID = 0x4F765369
 #: seconds to wait for another process that is writing
 BUSY_TIMEOUT = 5.0
 
-#: From schema n to n + 1. Never change one that was released: add another.
-MIGRATIONS = (
-    """
-    CREATE TABLE bindings (
-        key BLOB NOT NULL PRIMARY KEY,
-        aor TEXT NOT NULL,
-        contact TEXT NOT NULL,
-        params TEXT NOT NULL,
-        q REAL NOT NULL,
-        instance TEXT,
-        reg_id INTEGER,
-        call_id TEXT NOT NULL,
-        cseq INTEGER NOT NULL,
-        expires REAL NOT NULL,
-        updated REAL NOT NULL,
-        path TEXT NOT NULL,
-        node TEXT NOT NULL,
-        flow_id BLOB NOT NULL,
-        user_agent TEXT NOT NULL,
-        secure INTEGER NOT NULL,
-        ended REAL
-    ) WITHOUT ROWID;
-    CREATE TABLE users (
-        name TEXT NOT NULL,
-        domain TEXT NOT NULL,
-        md5 BLOB,
-        sha_256 BLOB,
-        sha_512_256 BLOB,
-        removed INTEGER NOT NULL DEFAULT 0,
-        version INTEGER NOT NULL,
-        PRIMARY KEY (name, domain)
-    ) WITHOUT ROWID;
-    CREATE INDEX users_by_version ON users (version);
-    CREATE TABLE secrets (
-        name TEXT NOT NULL,
-        position INTEGER NOT NULL,
-        value BLOB NOT NULL,
-        PRIMARY KEY (name, position)
-    ) WITHOUT ROWID;
-    """,
-    """
-    CREATE TABLE user_rules (
-        aor TEXT NOT NULL PRIMARY KEY,
-        forward_busy TEXT,
-        forward_no_answer TEXT,
-        forward_unregistered TEXT,
-        ring_timeout REAL,
-        version INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    """,
-)
-SCHEMA = len(MIGRATIONS)
+
+class SqliteDatabase(sqlite3.Connection):
+    """A `sql.Database`."""
+
+    kind = "SQLite"
+
+    def begin(self) -> None:
+        self.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")  # the one of the base has nothing to say where the work has ended the transaction
+
+    def stored(self, text: str) -> str | bytes:
+        """SQLite's texts are UTF-8, a header may be anything: what is not ASCII is stored as the octets it came as."""
+        return text if text.isascii() else text.encode("utf-8", "surrogateescape")
+
+    def text(self, stored: str | bytes) -> str:
+        return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogateescape")
 
 
-def open_database(path: str | Path) -> sqlite3.Connection:
+def open_database(path: str | Path, upgrade: bool = False) -> SqliteDatabase:
     """The database at ``path``, made if there is none, readable by its owner alone. One thread at a time may use it.
 
-    Every statement is a transaction of its own unless BEGIN says otherwise. Raises StoreFailed with one line that names
-    the file.
+    Every statement is a transaction of its own unless `begin` says otherwise. ``upgrade``: one of an older schema is
+    brought up to date. Raises StoreFailed with one line that names the file.
     """
     path = Path(path)
     try:
         _make_private(path)
-        database = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, factory=SqliteDatabase
+        )
     except (OSError, sqlite3.Error) as error:
         raise StoreFailed(f"cannot open {path}: {error}") from error
     try:
-        _bring_up_to_date(database)
+        _bring_up_to_date(database, upgrade)
     except sqlite3.Error as error:
         database.close()
         raise StoreFailed(f"cannot use {path}: {error}") from error
@@ -89,6 +58,43 @@ def open_database(path: str | Path) -> sqlite3.Connection:
         database.close()
         raise StoreFailed(f"cannot use {path}: {error}") from None
     return database
+
+
+def upgrade_database(path: str | Path) -> tuple[int, int, Path | None]:
+    """Bring the database at ``path`` up to date: its schema before and after, and the copy that was made of it first.
+
+    None: there was nothing to do, or nothing to copy. Raises StoreFailed, and then the database is as it was.
+    """
+    path = Path(path)
+    before = _schema_of(path)
+    copy = None
+    if 0 < before < sql.newest():
+        copy = path.with_name(f"{path.name}.schema-{before}")
+        _copy(path, copy)
+    open_database(path, upgrade=True).close()
+    return before, sql.newest(), copy
+
+
+def _schema_of(path: Path) -> int:
+    """0: there is none yet. What is wrong with the file is for `open_database` to say."""
+    if not path.is_file():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            (schema,) = database.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(schema)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """All that ``path`` and its write-ahead log hold, in one file. Raises StoreFailed."""
+    try:
+        _make_private(copy)
+        with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreFailed(f"cannot copy {path} to {copy}: {error}") from error
 
 
 def _make_private(path: Path) -> None:
@@ -102,31 +108,17 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _bring_up_to_date(database: sqlite3.Connection) -> None:
+def _bring_up_to_date(database: SqliteDatabase, upgrade: bool) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     # A commit is on the disk when it returns, even if the power fails. Group commit pays for it.
     database.execute("PRAGMA synchronous = FULL")
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        _migrate(database)
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    (schema,) = database.execute("PRAGMA user_version").fetchone()
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables and application != APPLICATION_ID:
-        raise StoreFailed("it is a database of another program")
-    if schema > SCHEMA:
-        raise StoreFailed(f"a newer version wrote it (schema {schema}, this one knows {SCHEMA})")
-    for migration in MIGRATIONS[schema:]:
-        for statement in migration.split(";"):  # executescript would commit first
-            if statement.strip():
-                database.execute(statement)
-    if schema < SCHEMA:
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {SCHEMA}")
+    with sql.transaction(database):
+        (schema,) = database.execute("PRAGMA user_version").fetchone()
+        (application,) = database.execute("PRAGMA application_id").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables and application != APPLICATION_ID:
+            raise StoreFailed("it is a database of another program")
+        found = sql.migrate(database, schema, upgrade)
+        if schema < found:
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {found}")

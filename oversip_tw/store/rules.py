@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from oversip_tw.proxy.user_rules import NONE, Rules
+from oversip_tw.store.sql import Database
 
 #: hears the AoR and what holds for it from now on; `NONE`: nothing
 Heard = Callable[[str, Rules], None]
@@ -54,19 +54,19 @@ def _nobody(aor: str, rules: Rules) -> None:
     """Nobody listens yet."""
 
 
-def changed_since(database: sqlite3.Connection, version: int) -> list[Row]:
+def changed_since(database: Database, version: int) -> list[Row]:
     """The rows that changed after ``version``."""
     return database.execute(_SINCE, (version,)).fetchall()
 
 
-def rules_of(database: sqlite3.Connection, aor: str) -> Rules:
-    """What is stored of that user. Raises sqlite3.Error."""
+def rules_of(database: Database, aor: str) -> Rules:
+    """What is stored of that user."""
     row = database.execute(_OF, (aor,)).fetchone()
     return NONE if row is None else _rules(row)
 
 
-def set_rules(database: sqlite3.Connection, aor: str, rules: Rules) -> None:
-    """Store all rules of one user; `NONE`: nothing any more. Raises sqlite3.Error."""
+def set_rules(database: Database, aor: str, rules: Rules) -> None:
+    """Store all rules of one user; `NONE`: nothing any more."""
     database.execute(
         _SET, (aor, rules.forward_busy, rules.forward_no_answer, rules.forward_unregistered, rules.ring_timeout)
     )

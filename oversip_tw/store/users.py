@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Collection
 
-from oversip_tw.store.passwords import ALGORITHMS
+from oversip_tw.store.passwords import ALGORITHMS, Digests
+from oversip_tw.store.sql import Database
 
 _SINCE = "SELECT name, domain, md5, sha_256, sha_512_256, removed, version FROM users WHERE version > ?"
 
-Digests = tuple[bytes | None, ...]
-_POSITIONS = {algorithm: position for position, algorithm in enumerate(ALGORITHMS)}
+POSITIONS = {algorithm: position for position, algorithm in enumerate(ALGORITHMS)}
 
 
 class KnownUsers:
-    """All users with their digests; implements `oversip_tw.auth.users.Users`.
+    """All users with their digests, in memory; implements `ports.Users`.
 
     They are all in memory, so that asking for one who exists takes as long as asking for one who does not, and no
     look-up waits behind a commit. Every row carries the number of its change: `changed_since` reads only what is new.
@@ -33,6 +32,11 @@ class KnownUsers:
     def __len__(self) -> int:
         return len(self._digests)
 
+    @property
+    def known(self) -> int | None:
+        """How many there are."""
+        return len(self._digests)
+
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         """H(user:domain:password) in lower-case hex; None for unknown users and algorithms that they lack."""
         return self.ha1_now(user, domain, algorithm)
@@ -40,7 +44,7 @@ class KnownUsers:
     def ha1_now(self, user: str, domain: str, algorithm: str) -> str | None:
         """The same for whoever does not wait."""
         digests = self._digests.get((user, domain.lower()))
-        position = _POSITIONS.get(algorithm)
+        position = POSITIONS.get(algorithm)
         if digests is None or position is None:
             return None
         digest = digests[position]
@@ -74,6 +78,10 @@ class KnownUsers:
             self._digests[user, domain.lower()] = digests
         self._note(user, domain.lower(), digests is not None)
 
+    def replace(self, digests: dict[tuple[str, str], Digests]) -> None:
+        """These are all there are, domains in lower case."""
+        self._digests, self._names = digests, None
+
     def names(self) -> Collection[tuple[str, str]]:
         """Name and domain of every user."""
         return self._digests.keys()
@@ -86,7 +94,7 @@ class KnownUsers:
 
 
 def changed_since(
-    database: sqlite3.Connection, version: int
+    database: Database, version: int
 ) -> list[tuple[str, str, bytes | None, bytes | None, bytes | None, int, int]]:
     """The rows that changed after ``version``."""
     return database.execute(_SINCE, (version,)).fetchall()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from oversip_tw.promise import Promise
 from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.store.sql import Database
 
 T = TypeVar("T")
 #: runs a callable in the thread of the reactor, soon; callable from any thread (``reactor.callFromThread``)
@@ -25,23 +25,19 @@ BATCH = 500
 class _Job(Generic[T]):
     __slots__ = ("error", "promise", "result", "work", "writes")
 
-    def __init__(self, work: Callable[[sqlite3.Connection], T], writes: bool) -> None:
+    def __init__(self, work: Callable[[Database], T], writes: bool) -> None:
         self.work = work
         self.writes = writes
         self.promise: Promise[T] = Promise()
         self.result: T | None = None
         self.error: BaseException | None = None
 
-    def run(self, database: sqlite3.Connection) -> None:
+    def run(self, database: Database) -> None:
         self.error = None
         try:
             self.result = self.work(database)
-        except sqlite3.Error as error:
-            failure = StoreFailed(f"SQLite: {error}")
-            failure.__cause__ = error
-            self.error = failure
         except Exception as error:
-            self.error = error
+            self.error = _failure(database, error)
 
     def settle(self) -> None:
         if self.error is not None:
@@ -57,7 +53,7 @@ class Worker:
     with others; one that comes later is written at once. Call from the reactor's thread.
     """
 
-    def __init__(self, database: sqlite3.Connection, from_thread: FromThread, delay: float = 0.01) -> None:
+    def __init__(self, database: Database, from_thread: FromThread, delay: float = 0.01) -> None:
         self._database = database
         self._from_thread = from_thread
         self._delay = delay
@@ -67,11 +63,11 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="oversip-store", daemon=True)
         self._thread.start()
 
-    def read(self, work: Callable[[sqlite3.Connection], T]) -> Promise[T]:
-        """What ``work`` returns. Raises StoreFailed for what SQLite says, and whatever else ``work`` raises."""
+    def read(self, work: Callable[[Database], T]) -> Promise[T]:
+        """What ``work`` returns. Raises StoreFailed for what the database says, and whatever else ``work`` raises."""
         return self._enqueue(_Job(work, False))
 
-    def write(self, work: Callable[[sqlite3.Connection], None]) -> Promise[None]:
+    def write(self, work: Callable[[Database], None]) -> Promise[None]:
         """Returns once what ``work`` did is durable; raises as `read`, and then nothing of it was done."""
         return self._enqueue(_Job(work, True))
 
@@ -131,14 +127,14 @@ class Worker:
     def _together(self, batch: list[_Job[Any]]) -> bool:
         """Run them in one transaction. False: it was rolled back and every one that writes has an error."""
         try:
-            self._database.execute("BEGIN IMMEDIATE")
+            self._database.begin()
             for job in batch:
                 job.run(self._database)
                 if job.error is not None and job.writes:
                     raise job.error
-            self._database.execute("COMMIT")
+            self._database.commit()
         except Exception as error:
-            failure = StoreFailed(f"SQLite: {error}") if isinstance(error, sqlite3.Error) else error
+            failure = _failure(self._database, error)
             for job in batch:
                 job.error = job.error or failure
             self._roll_back()
@@ -148,9 +144,18 @@ class Worker:
     def _roll_back(self) -> None:
         try:
             if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # SQLite has done so itself, or the next BEGIN says what is wrong; the thread must live on
+                self._database.rollback()
+        except self._database.Error:
+            pass  # the database has done so itself, or the next BEGIN says what is wrong; the thread must live on
+
+
+def _failure(database: Database, error: Exception) -> Exception:
+    """What whoever waits hears: of the database's own errors in one word."""
+    if not isinstance(error, database.Error):
+        return error
+    failure = StoreFailed(f"{database.kind}: {' '.join(str(error).split())}")
+    failure.__cause__ = error
+    return failure
 
 
 def _settle(batch: list[_Job[Any]]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oversip_tw.registrar.changes import Change, StoreFailed
+from oversip_tw.registrar.changes import Change, Changes, Outdated, StoreFailed
+from oversip_tw.registrar.registrar import HOLD, PAUSE
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryFlow
-from tests.registrar.phones import ALICE, UUID, Outcome, Phone, RegistrarCase, SlowStore, contacts
+from tests.registrar.phones import ALICE, OTHER_UUID, UUID, Outcome, Phone, RegistrarCase, SlowStore, contacts
 
 
 class WriteFirst(RegistrarCase):
@@ -40,7 +41,7 @@ class WriteFirst(RegistrarCase):
 
     def test_K7_store_fails(self) -> None:
         """A commit that fails is 503 with Retry-After, and memory is as it was."""
-        flow, phone = self.connect(), Phone()
+        flow, phone = self.connect("tls"), Phone()
         self.start(phone.register(), flow)
         self.slow.release()
         before = self.bindings()
@@ -55,6 +56,57 @@ class WriteFirst(RegistrarCase):
         running = self.start(phone.register(), flow)
         self.slow.release()
         self.assertEqual(running.value.status, 200)
+
+    def test_store_away_and_a_browser(self) -> None:
+        """A browser's REGISTER would not be sent again: it waits for a store that is away, and is served when that is
+        back, with what holds by then."""
+        flow, phone = self.connect("wss"), Phone()
+        self.slow.broken, self.slow.patient = True, False
+        running = self.start(phone.register(), flow)
+        self.clock.advance(HOLD / 2)
+        self.assertFalse(running.done)
+        self.slow.broken = False
+        self.clock.advance(PAUSE)
+        self.assertEqual(running.value.status, 200)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_store_away_for_long(self) -> None:
+        """It waits no longer than its own timer would, and not at all once the browser is gone."""
+        self.slow.broken, self.slow.patient = True, False
+        flow, other = self.connect("ws"), self.connect("ws")
+        running = self.start(Phone().register(), flow)
+        leaving = self.start(Phone().register(), other)
+        other.lose()
+        for _ in range(int(HOLD)):
+            self.clock.advance(PAUSE)
+        for each, status in ((running, 503), (leaving, 480)):
+            assert isinstance(each.error, SIPError)
+            self.assertEqual(each.error.status, status)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_another_server_is_faster(self) -> None:
+        """What another server has changed meanwhile is thought over again, not written over; and not for ever."""
+        flow, mine, other = self.connect(), Phone("alice", UUID, 1), Phone("alice", OTHER_UUID, 1)
+        self.slow.patient = False
+        self.start(other.register(), flow)
+        [theirs] = self.bindings()
+        outdated = [1]
+
+        async def write(changes: Changes) -> None:
+            self.assertTrue(changes.strict)
+            if outdated:
+                outdated.pop()
+                self.location.commit_now((), (theirs,))
+                raise Outdated("another server was faster")
+
+        self.slow.write = write  # type: ignore[method-assign]
+        running = self.start(mine.register(), flow)
+        self.assertEqual(running.value.status, 200)
+        self.assertEqual([binding.contact for binding in self.bindings()], [mine.contact])
+        outdated += [1] * 100
+        again = self.start(mine.register(), flow)
+        assert isinstance(again.error, SIPError)
+        self.assertEqual(again.error.status, 503)
 
     def test_R10_one_after_another(self) -> None:
         """REGISTERs of one user wait for each other; the second sees what the first did. Others do not wait."""
@@ -249,6 +301,10 @@ class Interleaved(RegistrarCase):
                 broken = broken or slow.broken
         for _ in range(3 * len(steps) + 3):
             slow.release()
+        for _ in range(int(HOLD) + len(steps)):  # those of browsers that wait for the disk
+            if not all(task.done for task in running):
+                self.clock.advance(PAUSE)
+                slow.release()
         self.assertTrue(all(task.done for task in running))
         self.assertTrue(all(task.error is None or isinstance(task.error, SIPError) for task in running))
         found = self.bindings()

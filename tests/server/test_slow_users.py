@@ -6,8 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.server import intake
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
-from tests.server.world import DOMAIN, Phone, Users, World
+from tests.server.world import CORE, DOMAIN, Phone, Users, World
 
 
 class SlowUsers(Users):
@@ -190,4 +191,40 @@ class ManyWaitingTests(SynchronousTestCase):
         users.slow = False
         users.answer()
         self.assertEqual([480] * 3, phone.statuses())
+        self.assertEqual([], world.errors())
+
+
+class AwayUsers(Users):
+    """Nobody can be asked."""
+
+    away = False
+
+    async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
+        if self.away:
+            raise SIPError(503, headers=[("Retry-After", "5")])
+        return await super().ha1(user, domain, algorithm)
+
+
+class UsersAwayTests(SynchronousTestCase):
+    """Whoever knows the users cannot be asked."""
+
+    def test_away(self) -> None:
+        """REGISTER and calls are 503 with Retry-After: no phone asks its user for a password, none is throttled, and
+        nobody is said to be unknown. Calls to who is registered come in from trusted peers all the same."""
+        users = AwayUsers()
+        world = World(users=users)
+        alice, bob = world.registered("alice"), world.registered("bob")
+        users.away = True
+        for _ in range(50):
+            answer = alice.register()
+            self.assertEqual((503, "5"), (answer.status, answer.get("Retry-After")))
+        alice.invite(bob.aor)
+        self.assertEqual(503, alice.statuses()[-1])
+        trunk = Phone(world, "trunk", world.udp_flow((CORE, 5060)))
+        trunk.send(trunk.build("INVITE", bob.aor, From="<sip:trunk@elsewhere.example>;tag=f"))
+        self.assertEqual(1, len(bob.requests("INVITE")))
+        trunk.send(trunk.build("INVITE", "sip:nobody@example.com", From="<sip:trunk@elsewhere.example>;tag=f"))
+        self.assertEqual(503, trunk.statuses()[-1])
+        users.away = False
+        self.assertEqual(200, alice.register().status)
         self.assertEqual([], world.errors())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import md5
 from itertools import count
 from typing import Any
@@ -90,19 +90,25 @@ class World:
         events: presence.Settings | None = EVENTS,
         given: dict[str, Any] | None = None,
         told: dict[str, Any] | None = None,
+        node: str = "1",
+        nodes: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
+        clock: Clock | None = None,
         nat: nat_pings.Settings | None = None,
         **proxy_settings: object,
     ) -> None:
         """``given``, ``told``: more of `Surroundings` and of `Settings`."""
-        self.clock = Clock()
-        self.clock.advance(1000)
+        self.clock = clock or Clock()
+        if clock is None:
+            self.clock.advance(1000)
+        self.address = address
         self.log = MemoryLog()
         self.flows = FlowTable()
         self.users = users or UsersInMemory()
-        self.udp = MemoryListener("udp", "127.0.0.1", 5060)
-        self.tcp = MemoryListener("tcp", "127.0.0.1", 5060)
-        self.ws = MemoryListener("ws", "127.0.0.1", 8080)
-        self.wss = MemoryListener("wss", "127.0.0.1", 8443)
+        self.udp = MemoryListener("udp", address, 5060)
+        self.tcp = MemoryListener("tcp", address, 5060)
+        self.ws = MemoryListener("ws", address, 8080)
+        self.wss = MemoryListener("wss", address, 8443)
         self._udp_flows: dict[bytes, MemoryFlow] = {}
         self.flows.serve_udp(lambda local, peer: self.udp_flow(peer))
         self.connector = FakeConnector((self.udp, self.tcp))
@@ -134,6 +140,9 @@ class World:
                 domains=domains,
                 aliases=aliases,
                 keys=(b"k" * 32,),
+                node=node,
+                nodes=nodes or {},
+                location=registrar.Remembering(node=node if nodes else ""),
                 trust=Trust(trusted),
                 proxy=proxy.Settings(domains=domains, edge=edge is not None, **proxy_settings),  # type: ignore[arg-type]
                 registrar=registrar_settings or registrar.Settings(domains=frozenset(domains), spread_for=0.0),
@@ -153,7 +162,7 @@ class World:
 
     def udp_flow(self, peer: tuple[str, int]) -> MemoryFlow:
         """The UDP flow to ``peer``, always the same one."""
-        id_ = pack_udp(("127.0.0.1", 5060), peer)
+        id_ = pack_udp((self.address, 5060), peer)
         flow = self._udp_flows.get(id_)
         if flow is None:
             flow = self._udp_flows[id_] = MemoryFlow("udp", peer, self.udp, id=id_, receiver=self.element)

@@ -194,7 +194,7 @@ class Running(unittest.TestCase):
                 add_user(database, "alice", "example.org", "secret")
             assert server.parts.store is not None
             await server.parts.store.refresh_users()
-            self.assertEqual(len(server.parts.users), 1)
+            self.assertEqual(server.parts.users.known, 1)
 
         from oversip_tw.service.bridge import deferred
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from twisted.internet import reactor
 from twisted.trial import unittest
 
 from oversip_tw.store.sqlite import SqliteStore
@@ -45,6 +47,27 @@ class Reactor:
             raise got.error
         value: T = got.value
         return value
+
+
+class RealReactor(Reactor):
+    """The reactor itself, which is not running: it turns as long as a test waits."""
+
+    def call(self, callback: Callable[[], None]) -> None:
+        reactor.callFromThread(callback)
+
+    def turn(self) -> None:
+        reactor.iterate(0.005)
+
+    def until(self, *outcomes: Outcome) -> None:
+        self.wait(lambda: all(each.done for each in outcomes))
+
+    def wait(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+        """Turn until ``condition`` holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError("it takes too long")
+            self.turn()
 
 
 class StoreCase(unittest.SynchronousTestCase):

@@ -12,8 +12,8 @@ from twisted.python.monkey import MonkeyPatcher
 from twisted.trial import unittest
 
 from oversip_tw.registrar.changes import StoreFailed
-from oversip_tw.store import database
-from oversip_tw.store.database import open_database
+from oversip_tw.store import database, sql
+from oversip_tw.store.database import open_database, upgrade_database
 
 
 class Opening(unittest.SynchronousTestCase):
@@ -32,7 +32,7 @@ class Opening(unittest.SynchronousTestCase):
         self.assertEqual(opened.execute("PRAGMA journal_mode").fetchone(), ("wal",))
         self.assertEqual(opened.execute("PRAGMA synchronous").fetchone(), (2,))
         opened.close()
-        self.assertEqual(self.value("PRAGMA user_version"), database.SCHEMA)
+        self.assertEqual(self.value("PRAGMA user_version"), sql.newest())
         self.assertEqual(self.value("PRAGMA application_id"), database.APPLICATION_ID)
 
     def test_private(self) -> None:
@@ -65,29 +65,65 @@ class Opening(unittest.SynchronousTestCase):
         self.assertTrue(self.path.with_name(self.path.name + "-wal").exists())
         opened.close()
 
-    def test_older_schema(self) -> None:
-        """A file of an older version gets what it lacks, and keeps what it has."""
-        open_database(self.path).close()
-        self.next_version("CREATE TABLE more (x);\nINSERT INTO more VALUES (7)")
-        for _ in range(2):
-            opened = open_database(self.path)
-            self.assertEqual(opened.execute("SELECT x FROM more").fetchall(), [(7,)])
-            opened.close()
-
-    def next_version(self, migration: str) -> list[MonkeyPatcher]:
+    def next_version(self, migration: str) -> MonkeyPatcher:
         """Be the version after this one."""
-        return [
-            self.patch(database, "MIGRATIONS", (*database.MIGRATIONS, migration)),
-            self.patch(database, "SCHEMA", database.SCHEMA + 1),
-        ]
+        return self.patch(sql, "MIGRATIONS", (*sql.MIGRATIONS, migration))
+
+    def fill(self) -> None:
+        """Something is in the file."""
+        opened = open_database(self.path)
+        opened.execute("INSERT INTO secrets VALUES ('a', 1, x'00')")
+        opened.close()
+
+    def test_older_schema(self) -> None:
+        """A file of an older version is left alone, and the one line says what to do."""
+        self.fill()
+        self.next_version("CREATE TABLE more (x)")
+        error = self.assertRaises(StoreFailed, open_database, self.path)
+        self.assertEqual(
+            str(error),
+            f"cannot use {self.path}: its schema is {sql.newest() - 1} and this version needs {sql.newest()}: "
+            "oversip db upgrade",
+        )
+        self.assertEqual(self.value("PRAGMA user_version"), sql.newest() - 1)
+
+    def test_upgrade(self) -> None:
+        """An upgrade gives it what it lacks, keeps what it has, and leaves a private copy of what was there before."""
+        self.fill()
+        self.next_version("CREATE TABLE more (x);\nINSERT INTO more VALUES (7)")
+        before, after, copy = upgrade_database(self.path)
+        assert copy is not None
+        self.assertEqual((before, after), (sql.newest() - 1, sql.newest()))
+        self.assertEqual(stat.S_IMODE(copy.stat().st_mode), 0o600)
+        with sqlite3.connect(copy) as old:
+            self.assertEqual(old.execute("SELECT name FROM secrets").fetchall(), [("a",)])
+            self.assertEqual(old.execute("PRAGMA user_version").fetchone(), (before,))
+        old.close()
+        opened = open_database(self.path)
+        self.assertEqual(opened.execute("SELECT x FROM more").fetchall(), [(7,)])
+        self.assertEqual(opened.execute("SELECT name FROM secrets").fetchall(), [("a",)])
+        opened.close()
+        self.assertEqual(upgrade_database(self.path), (sql.newest(), sql.newest(), None))
+
+    def test_upgrade_of_nothing(self) -> None:
+        """Where there is no file yet, one is made, and nothing is copied."""
+        self.assertEqual(upgrade_database(self.path), (0, sql.newest(), None))
+        self.assertEqual([path.name for path in self.path.parent.iterdir()], [self.path.name])
+
+    def test_no_room_for_a_copy(self) -> None:
+        """Without a copy nothing is upgraded."""
+        self.fill()
+        self.next_version("CREATE TABLE more (x)")
+        self.path.with_name(f"{self.path.name}.schema-{sql.newest() - 1}").mkdir()
+        self.assertIn("cannot copy", str(self.assertRaises(StoreFailed, upgrade_database, self.path)))
+        self.assertEqual(self.value("PRAGMA user_version"), sql.newest() - 1)
 
     def test_failed_migration(self) -> None:
         """A migration that fails leaves the file as it was."""
-        open_database(self.path).close()
-        patches = self.next_version("CREATE TABLE half (x); nonsense")
-        self.assertRaises(StoreFailed, open_database, self.path)
-        for patch in patches:
-            patch.restore()
+        self.fill()
+        patch = self.next_version("CREATE TABLE half (x); nonsense")
+        self.assertRaises(StoreFailed, upgrade_database, self.path)
+        patch.restore()
         opened = open_database(self.path)
         self.assertEqual(opened.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone(), (0,))
         opened.close()
@@ -117,5 +153,6 @@ class Opening(unittest.SynchronousTestCase):
         self.path.parent.mkdir(parents=True)
         self.path.write_text("x" * 5000)
         self.assertRaises(StoreFailed, open_database, self.path)
+        self.assertRaises(StoreFailed, upgrade_database, self.path)
         self.assertRaises(StoreFailed, open_database, self.path.parent)
         self.assertRaises(StoreFailed, open_database, self.path / "below")

@@ -10,6 +10,8 @@ from twisted.trial import unittest
 
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.store import worker as module
+from oversip_tw.store.database import SqliteDatabase
+from oversip_tw.store.sql import Database
 from oversip_tw.store.worker import Worker
 from tests.registrar.phones import Outcome
 from tests.store.files import PATIENCE, Reactor
@@ -18,7 +20,9 @@ from tests.store.files import PATIENCE, Reactor
 class Working(unittest.SynchronousTestCase):
     def setUp(self) -> None:
         path = Path(self.mktemp())
-        self.database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.database = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=SqliteDatabase
+        )
         self.database.execute("CREATE TABLE t (x PRIMARY KEY)")
         self.commits: list[str] = []
         self.database.set_trace_callback(self.commits.append)
@@ -34,7 +38,7 @@ class Working(unittest.SynchronousTestCase):
         self.other.close()
 
     def insert(self, value: object) -> Outcome:
-        def work(database: sqlite3.Connection) -> None:
+        def work(database: Database) -> None:
             database.execute("INSERT INTO t VALUES (?)", (value,))
 
         return Outcome(self.worker.write(work))
@@ -43,7 +47,7 @@ class Working(unittest.SynchronousTestCase):
         """Keep the thread busy until the gate opens."""
         entered = threading.Event()
 
-        def work(database: sqlite3.Connection) -> None:
+        def work(database: Database) -> None:
             entered.set()
             self.gate.wait(PATIENCE)
 
@@ -98,7 +102,7 @@ class Working(unittest.SynchronousTestCase):
         good, bad, better = self.insert(1), self.insert(1), self.insert(2)
         read = Outcome(self.worker.read(lambda database: 7))
 
-        def buggy(database: sqlite3.Connection) -> None:
+        def buggy(database: Database) -> None:
             database.execute("INSERT INTO t VALUES (3)")
             raise ValueError("bug")
 
@@ -113,7 +117,7 @@ class Working(unittest.SynchronousTestCase):
     def test_nothing_of_a_failed_write(self) -> None:
         """What a failed write did before it failed is undone."""
 
-        def work(database: sqlite3.Connection) -> None:
+        def work(database: Database) -> None:
             database.execute("INSERT INTO t VALUES (1)")
             database.execute("INSERT INTO t VALUES (1)")
 

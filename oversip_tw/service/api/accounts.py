@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from oversip_tw.store import passwords
-from oversip_tw.store.passwords import UnknownUser, UserExists
-from oversip_tw.store.sqlite import SqliteStore
+from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
+from oversip_tw.store.ports import Users
+from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
+from oversip_tw.web.api import Problem
+
+_OTHERS = "the users of this server are managed elsewhere: by its command line, a file or a web application"
 
 #: name and domain
 Account = tuple[str, str]
@@ -38,7 +42,7 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Those of the store."""
 
-    def __init__(self, store: SqliteStore, realm_of: RealmOf) -> None:
+    def __init__(self, store: SqlStore, realm_of: RealmOf) -> None:
         self._store = store
         self._realm_of = realm_of
 
@@ -68,8 +72,7 @@ class AccountsInMemory:
         self._realm_of = realm_of
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
-        found = sorted(self._users.names(), key=_order)
-        return [each for each in found if last is None or _order(each) > _order(last)][:most]
+        return _after(self._users.names(), last, most)
 
     async def has(self, name: str, domain: str) -> bool:
         return (name, domain) in self._users.names()
@@ -88,6 +91,66 @@ class AccountsInMemory:
         if not await self.has(name, domain):
             raise UnknownUser(f"{name}@{domain}")
         self._users.set(name, domain, None)
+
+
+class SharedUsers(Protocol):
+    """`oversip_tw.store.redis_users.RedisUsers`, whose libraries nobody else has to have."""
+
+    def names(self) -> Collection[Account]: ...
+    async def put(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool: ...
+
+
+class SharedAccounts:
+    """Those of all servers on one Redis."""
+
+    def __init__(self, users: SharedUsers, realm_of: RealmOf) -> None:
+        self._users = users
+        self._realm_of = realm_of
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        return _after(self._users.names(), last, most)
+
+    async def has(self, name: str, domain: str) -> bool:
+        return (name, domain) in self._users.names()
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        if not await self._users.put("add", name, domain, passwords.digests(name, self._realm_of(domain), password)):
+            raise UserExists(f"{name}@{domain}")
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        if not await self._users.put("change", name, domain, passwords.digests(name, self._realm_of(domain), password)):
+            raise UnknownUser(f"{name}@{domain}")
+
+    async def remove(self, name: str, domain: str) -> None:
+        if not await self._users.put("remove", name, domain):
+            raise UnknownUser(f"{name}@{domain}")
+
+
+class AccountsOfOthers:
+    """Those of somebody who manages them by other means."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    async def after(self, last: Account | None, most: int) -> list[Account]:
+        raise Problem(409, _OTHERS)
+
+    async def has(self, name: str, domain: str) -> bool:
+        return await self._users.ha1(name, domain, "MD5") is not None
+
+    async def add(self, name: str, domain: str, password: str) -> None:
+        raise Problem(409, _OTHERS)
+
+    async def change(self, name: str, domain: str, password: str) -> None:
+        raise Problem(409, _OTHERS)
+
+    async def remove(self, name: str, domain: str) -> None:
+        raise Problem(409, _OTHERS)
+
+
+def _after(names: Collection[Account], last: Account | None, most: int) -> list[Account]:
+    found = sorted(names, key=_order)
+    return [each for each in found if last is None or _order(each) > _order(last)][:most]
 
 
 def _order(account: Account) -> tuple[str, str]:

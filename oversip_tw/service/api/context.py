@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from oversip_tw.proxy.user_rules import NONE, Rules
-from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, StoredAccounts
+from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, SharedAccounts, StoredAccounts
 from oversip_tw.service.build import Parts
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
 from oversip_tw.store.rules import set_rules
+from oversip_tw.store.sql_store import SqlStore
+from oversip_tw.store.users import KnownUsers
 from oversip_tw.web.api import Problem
 
 
@@ -36,11 +39,7 @@ class Context:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        store = parts.store
-        realm_of = parts.config.realm_of
-        self.accounts: Accounts = (
-            AccountsInMemory(parts.users, realm_of) if store is None else StoredAccounts(store, realm_of)
-        )
+        self.accounts: Accounts = _accounts(parts)
 
     def named(self, user: str) -> Named:
         """NAME@DOMAIN, or a NAME of the first domain. Raises Problem 404 for a domain that is not ours, 409 at an edge,
@@ -59,7 +58,7 @@ class Context:
     async def set_rules(self, aor: str, rules: Rules) -> None:
         """Let ``rules`` hold from now on, instead of all that was set for that user. Raises StoreFailed."""
         store, known = self.parts.store, self.parts.element.core.rules
-        if store is not None:
+        if isinstance(store, SqlStore):
             await store.change(lambda database: set_rules(database, aor, rules))
         else:
             known.store(aor, rules)
@@ -68,3 +67,16 @@ class Context:
         """Nothing was set for that user. Raises StoreFailed."""
         if self.parts.element.core.rules.stored(aor) != NONE:
             await self.set_rules(aor, NONE)
+
+
+def _accounts(parts: Parts) -> Accounts:
+    """Those of a database, if that is where they are, or of memory."""
+    source, realm_of = parts.stores.sources[0] if parts.stores.sources else None, parts.config.realm_of
+    if isinstance(source, SqlStore):
+        return StoredAccounts(source, realm_of)
+    if hasattr(parts.users, "put"):
+        shared: Any = parts.users
+        return SharedAccounts(shared, realm_of)
+    if source is None and isinstance(parts.users, KnownUsers):
+        return AccountsInMemory(parts.users, realm_of)
+    return AccountsOfOthers(parts.users)

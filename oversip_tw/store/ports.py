@@ -1,0 +1,70 @@
+"""What a backend has to do. All that there are pass the same tests, `tests/store/contracts.py`.
+
+Two ports are asked by the rooms below, and live where they are asked: `oversip_tw.auth.users.Users` (who the users are
+and what stands for their passwords) and `oversip_tw.registrar.changes.BindingStore` (where they are). Here is what the
+service and the command line need besides.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from oversip_tw.registrar import changes
+from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
+
+__all__ = ["Accounts", "BindingStore", "Digests", "Source", "StoreFailed", "UnknownUser", "UserExists", "Users"]
+
+
+class Source(Protocol):
+    """Something that users or bindings come from. It is made by reading what is there, or raising StoreFailed."""
+
+    def start(self) -> None:
+        """Follow from now on what others change. The reactor runs, or will soon."""
+
+    async def refresh_users(self) -> None:
+        """Look now (SIGHUP). Raises StoreFailed."""
+
+    async def close(self) -> None:
+        """Finish what is there and let everything go."""
+
+
+class Users(Protocol):
+    """As `oversip_tw.auth.users.Users`, which says more."""
+
+    async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
+        """H(user:domain:password) in lower-case hex; None: there is no such user, or nothing for that algorithm.
+
+        Raises SIPError (503) when nobody knows: that is never the same as None.
+        """
+
+    @property
+    def known(self) -> int | None:
+        """How many there are; None: whoever is asked knows."""
+
+
+class BindingStore(changes.BindingStore, Source, Protocol):
+    """`oversip_tw.registrar.changes.BindingStore`, and the keys that outlive the process."""
+
+    def secrets(self, name: str, length: int = 32) -> tuple[bytes, ...]:
+        """Keys of that name, newest first, made up when there is none. For start-up: it waits. Raises StoreFailed."""
+
+
+class Accounts(Protocol):
+    """The users for whoever manages them. Everything here waits; it is for the command line."""
+
+    def add(self, name: str, domain: str, digests: Digests) -> None:
+        """Raises UserExists, ValueError for a name that no phone could send, StoreFailed."""
+
+    def change(self, name: str, domain: str, digests: Digests) -> None:
+        """Give a user other digests. Raises UnknownUser, StoreFailed."""
+
+    def remove(self, name: str, domain: str) -> None:
+        """Raises UnknownUser, StoreFailed. Bindings of that user stay until they expire."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is done inside of it may share the time of the disk: all of it is durable at its end."""
+
+    def names(self) -> list[tuple[str, str]]:
+        """(name, domain) of every user, by domain and name."""
