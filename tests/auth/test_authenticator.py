@@ -399,8 +399,8 @@ class NewerFormsTests(Case):
         self.refused(request(answer(self.challenge(), over={"qop": "auth"})))
         for qop in (("auth",), ("auth-int",), ("auth", "auth-int"), ("auth-int", "auth")):
             self.use(Settings(qop=qop))
-            for given in (None, "", "auth,auth-int"):
-                self.refused(request(answer(self.challenge(), over={"qop": given})))
+            for said in (None, "", "auth,auth-int"):
+                self.refused(request(answer(self.challenge(), over={"qop": said})))
         self.assertEqual(self.users.asked, [])
 
     def test_userhash(self) -> None:
