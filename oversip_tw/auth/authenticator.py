@@ -78,6 +78,9 @@ class Authenticator:
             raise ValueError(f"qop: one or more of {', '.join(QOP)}")
         self.settings = settings
         self._qop = ",".join(settings.qop)
+        #: the one that most credentials have, and whether they may have no other
+        self._usual_qop = settings.qop[0]
+        self._auth_alone = settings.qop == ("auth",)
         #: how many digests were computed, for known and unknown users alike (A5)
         self.digests = 0
         #: how many credentials were wrong
@@ -178,7 +181,7 @@ class Authenticator:
     ) -> str:
         """The same for a request for a page (RFC 7616): ``credentials`` is its Authorization, "" where it has none."""
         stale = False
-        params = _digest_params(credentials, realm, self.settings.qop)
+        params = _digest_params(credentials, realm, self._usual_qop, self.settings.qop)
         if params is not None and params["uri"] == target and _algorithm(params) in algorithms and self._reads(params):
             user, algorithm = self._user(params, realm), _algorithm(params)
             self._refuse_throttled(address, user, ())
@@ -262,7 +265,7 @@ class Authenticator:
         """Whether that password was known to whoever computed the response."""
         self.digests += 1
         nonce, nc, cnonce, uri = params["nonce"], params["nc"], params["cnonce"], params["uri"]
-        if params["qop"].lower() == "auth":
+        if self._auth_alone or params["qop"].lower() == "auth":
             expected = response(algorithm, ha1, nonce, nc, cnonce, method, uri)
         else:
             body = b"" if request is None else request.body
@@ -279,7 +282,7 @@ class Authenticator:
         """The credentials that answer a challenge of ours; any others are as if they were not there."""
         found: list[dict[str, str]] = []
         for text in request.get_all("Proxy-Authorization" if proxy else "Authorization"):
-            params = _digest_params(text, realm, self.settings.qop)
+            params = _digest_params(text, realm, self._usual_qop, self.settings.qop)
             if params is None or (":" in params["username"] and not self._reads(params)):
                 continue
             if _algorithm(params) in offered and self._names(params["uri"], request.uri):
@@ -317,8 +320,9 @@ class Authenticator:
             self._throttled(address, user, realm)
 
 
-def _digest_params(text: str, realm: str, qop: Collection[str]) -> dict[str, str] | None:
-    """The parameters of digest credentials for ``realm``, if they are complete and of a form that we offer."""
+def _digest_params(text: str, realm: str, usual: str, qop: Sequence[str]) -> dict[str, str] | None:
+    """The parameters of digest credentials for ``realm``, if they are complete and of a form that we offer: of the
+    ``usual`` ``qop``, or of any."""
     try:
         credentials = Credentials.parse(text)
     except ParseError:
@@ -326,8 +330,11 @@ def _digest_params(text: str, realm: str, qop: Collection[str]) -> dict[str, str
     params = credentials.params
     if not credentials.is_digest or params.get("realm") != realm:
         return None
-    if not params.keys() >= _REQUIRED or params.get("qop", "").lower() not in qop:
+    if not params.keys() >= _REQUIRED:
         return None
+    given = params.get("qop", "").lower()
+    if given != usual and given not in qop:
+        return None  # neither is ""
     return params if _NC.fullmatch(params["nc"]) is not None else None
 
 

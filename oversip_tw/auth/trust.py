@@ -74,7 +74,7 @@ class TrustedSource:
 class Trust:
     """All entries. The first that matches counts."""
 
-    __slots__ = ("_learnt", "_remembered", "_sources", "_written")
+    __slots__ = ("_by_name", "_learnt", "_remembered", "_sources", "_written")
 
     def __init__(self, sources: Iterable[TrustedSource] = ()) -> None:
         """Raises ValueError for what is no network."""
@@ -91,12 +91,16 @@ class Trust:
         """Other entries were written down. What was learnt stays."""
         self._written = tuple(sources)
         self._sources = tuple((source, Networks(source.networks)) for source in (*self._written, *self._learnt))
+        #: some are known by their certificates
+        self._by_name = any([source.certificate for source, _ in self._sources])  # noqa: C419
         self._remembered.clear()
 
     def role(self, flow: Flow) -> Role | None:
         """What the peer of ``flow`` is to us; None for a stranger or a user."""
         if not self._sources:
             return None
+        if not self._by_name:
+            return self.role_of(flow.transport, flow.peer, flow.accepted)
         tls = flow.tls
         return self.role_of(flow.transport, flow.peer, flow.accepted, () if tls is None else _proven(tls))
 

@@ -394,10 +394,13 @@ class NewerFormsTests(Case):
                 self.assertEqual(self.check(message), "alice")
 
     def test_a6_qop_not_offered(self) -> None:
-        """A6: with auth-int alone on offer, auth counts for nothing."""
+        """A6: with auth-int alone on offer, auth counts for nothing; without qop nothing ever counts."""
         self.use(Settings(qop=("auth-int",)))
         self.refused(request(answer(self.challenge(), over={"qop": "auth"})))
-        self.refused(request(answer(self.challenge(), over={"qop": None})))
+        for qop in (("auth",), ("auth-int",), ("auth", "auth-int"), ("auth-int", "auth")):
+            self.use(Settings(qop=qop))
+            for said in (None, "", "auth,auth-int"):
+                self.refused(request(answer(self.challenge(), over={"qop": said})))
         self.assertEqual(self.users.asked, [])
 
     def test_userhash(self) -> None:
