@@ -27,7 +27,7 @@ from tests.store.files import RealReactor
 
 ALICE = f"sip:alice@{DOMAIN}"
 #: seconds
-LEASE = 0.9
+LEASE = 2.0
 
 
 class Node:
@@ -103,7 +103,7 @@ class Case(unittest.SynchronousTestCase):
         return made
 
     def soon(self, condition: Any) -> None:
-        self.reactor.wait(condition, 5.0)
+        self.reactor.wait(condition, 15.0)
 
 
 class TwoServers(Case):
@@ -271,7 +271,7 @@ class RedisAway(Case):
 
     def test_K7_no_false_200(self) -> None:
         """While it is away nothing is acknowledged, and who was known is found; afterwards all goes on."""
-        a, b = self.node("a"), self.node("b")
+        a, b = self.node("a", 5.0), self.node("b", 5.0)
         a.bind()
         self.soon(lambda: b.contacts())
         self.down(a, b)
@@ -297,7 +297,7 @@ class RedisAway(Case):
     def test_everything_lost(self) -> None:
         """Redis comes back empty: the servers give back what they hold: bindings, users and keys."""
         RedisAccounts(Keys("oversip"), self.waiting()).add("alice", DOMAIN, digests("alice", DOMAIN, "one"))
-        a, b = self.node("a"), self.node("b")
+        a, b = self.node("a", 5.0), self.node("b", 5.0)
         a.bind()
         b.bind(2, user="bob")
         self.soon(lambda: b.contacts() and a.contacts("bob"))
