@@ -111,9 +111,10 @@ redis.call('PUBLISH', ARGV[1], 'U\\n' .. ARGV[3] .. '\\n' .. (ARGV[2] == 'remove
 return 1
 """)
 
-#: KEYS: the list. ARGV: a new key, for when there is none. Gives all, newest first.
+#: KEYS: the list. ARGV: keys, newest first, for when there is none: several servers may come at the same time. Gives
+#: all, newest first.
 SECRET = Script("""
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('LPUSH', KEYS[1], ARGV[1]) end
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('RPUSH', KEYS[1], unpack(ARGV)) end
 return redis.call('LRANGE', KEYS[1], 0, -1)
 """)
 

@@ -14,7 +14,7 @@ from oversip_tw.registrar.changes import Changes, Outdated, StoreAway, StoreFail
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.redis_keys import SCHEMA, Keys, check_schema, loaded, secrets_of
 from oversip_tw.store.redis_link import PATIENCE, Argument, Place, Waiting
-from oversip_tw.store.redis_scripts import LEASE, LOAD, WRITE
+from oversip_tw.store.redis_scripts import LEASE, LOAD, SECRET, WRITE
 from oversip_tw.store.redis_session import Session
 from oversip_tw.store.redis_users import RedisUsers
 from oversip_tw.store.sql_store import unreported
@@ -278,9 +278,7 @@ class RedisStore:
         """If Redis has lost everything: flow tokens have to stay good, on all servers."""
         await self._session.call("SET", self._keys.schema, SCHEMA, "NX")
         for name, secrets in self._secrets.items():
-            key = self._keys.secret(name)
-            if not await self._session.call("EXISTS", key):
-                await self._session.call("RPUSH", key, *secrets)
+            await self._session.run(SECRET, [self._keys.secret(name)], [*secrets])
 
     def _there(self) -> None:
         self._began.resolve(None)
