@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .case import SystemCase
@@ -91,6 +92,8 @@ class DomainsAndAliases(SystemCase):
         server = Server(more, users=2)
         self.addCleanup(server.stop)
         server.command("user", "add", "desk@other.test", "--password-stdin", stdin="secret\n")
+        # a running server looks every second who has been added
+        time.sleep(2.5)
         self.use(server)
 
     def test_calls(self) -> None:
