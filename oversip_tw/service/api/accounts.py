@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from oversip_tw.store import passwords
 from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
@@ -64,10 +64,19 @@ class StoredAccounts:
         await self._store.change(lambda database: passwords.remove_user(database, name, domain))
 
 
-class AccountsInMemory:
-    """Those of a server without a store: gone when it ends."""
+class Names(Protocol):
+    """Users whose names are all in memory."""
 
-    def __init__(self, users: KnownUsers, realm_of: RealmOf) -> None:
+    def names(self) -> Collection[Account]: ...
+
+
+Known = TypeVar("Known", bound=Names)
+
+
+class AccountsByName(Generic[Known]):
+    """What needs no more than their names."""
+
+    def __init__(self, users: Known, realm_of: RealmOf) -> None:
         self._users = users
         self._realm_of = realm_of
 
@@ -76,6 +85,10 @@ class AccountsInMemory:
 
     async def has(self, name: str, domain: str) -> bool:
         return (name, domain) in self._users.names()
+
+
+class AccountsInMemory(AccountsByName[KnownUsers]):
+    """Those of a server without a store: gone when it ends."""
 
     async def add(self, name: str, domain: str, password: str) -> None:
         if await self.has(name, domain):
@@ -93,25 +106,14 @@ class AccountsInMemory:
         self._users.set(name, domain, None)
 
 
-class SharedUsers(Protocol):
+class SharedUsers(Names, Protocol):
     """`oversip_tw.store.redis_users.RedisUsers`, whose libraries nobody else has to have."""
 
-    def names(self) -> Collection[Account]: ...
     async def put(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool: ...
 
 
-class SharedAccounts:
+class SharedAccounts(AccountsByName[SharedUsers]):
     """Those of all servers on one Redis."""
-
-    def __init__(self, users: SharedUsers, realm_of: RealmOf) -> None:
-        self._users = users
-        self._realm_of = realm_of
-
-    async def after(self, last: Account | None, most: int) -> list[Account]:
-        return _after(self._users.names(), last, most)
-
-    async def has(self, name: str, domain: str) -> bool:
-        return (name, domain) in self._users.names()
 
     async def add(self, name: str, domain: str, password: str) -> None:
         if not await self._users.put("add", name, domain, passwords.digests(name, self._realm_of(domain), password)):
