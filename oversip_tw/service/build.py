@@ -25,7 +25,7 @@ from oversip_tw.registrar.replica import Replica
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
-from oversip_tw.service.admin_token import token_mistakes
+from oversip_tw.service.admin_token import NoToken, admitted, token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.ice import TurnCredentials, with_ice
@@ -51,6 +51,7 @@ from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError
 from oversip_tw.transport.websocket import WebSocketFactory
 from oversip_tw.web import phone_page
+from oversip_tw.web.api import Guard
 
 
 class Nobody:
@@ -97,6 +98,8 @@ class Parts:
     websockets: list[WebSocketFactory]
     #: makes the factory of a WebSocket listener
     websocket: Callable[[Listen, BoundListener], WebSocketFactory]
+    #: lets people in at the admin port
+    guard: Guard
 
     @property
     def users(self) -> Users:
@@ -118,6 +121,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     rules = _rules(config)
     hooks = _hooks(config, hooks)
     proofs = _proving(config, reactor, log)
+    guard = _guard(config)
     from_thread = FromThread(reactor)
     stores = _stores(config, reactor, from_thread, log)
     store = stores.bindings
@@ -162,7 +166,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     location = _following(element, rules, stores, reactor)
     return Parts(
         config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
-        proofs, turn, from_thread, offers, websockets, websocket,
+        proofs, turn, from_thread, offers, websockets, websocket, guard,
     )  # fmt: skip
 
 
@@ -262,6 +266,13 @@ def _proving(config: Config, reactor: Any, log: Log) -> Proving:
         return proving(config, reactor, log)
     except WrongFile as wrong:
         raise StartUpError(str(wrong)) from None
+
+
+def _guard(config: Config) -> Guard:
+    try:
+        return Guard(*admitted(config))
+    except NoToken as error:
+        raise StartUpError(str(error)) from None
 
 
 def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:

@@ -34,6 +34,11 @@ class Stores:
     #: says whose memory hears of what other servers do; None: there are no others
     follow: Callable[[Replica], None] | None = None
 
+    @property
+    def work(self) -> bool:
+        """All of them answer."""
+        return all(source.works for source in self.sources)
+
     def start(self) -> None:
         """Follow what others change."""
         for source in self.sources:

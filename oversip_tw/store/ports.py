@@ -20,6 +20,10 @@ __all__ = ["Accounts", "BindingStore", "Digests", "Source", "StoreFailed", "Unkn
 class Source(Protocol):
     """Something that users or bindings come from. It is made by reading what is there, or raising StoreFailed."""
 
+    @property
+    def works(self) -> bool:
+        """It answered when it was last asked."""
+
     def start(self) -> None:
         """Follow from now on what others change. The reactor runs, or will soon."""
 

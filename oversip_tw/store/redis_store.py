@@ -115,6 +115,11 @@ class RedisStore:
                 "give each a node_id of its own"
             )
 
+    @property
+    def works(self) -> bool:
+        """As `ports.Source.works`."""
+        return self._session.up
+
     def follow(self, follower: Follower) -> None:
         """``follower`` hears of other servers from now on. Call it before `start`."""
         self._follower = follower

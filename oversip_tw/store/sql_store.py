@@ -100,6 +100,11 @@ class SqlStore:
         else:
             self._said = ""
 
+    @property
+    def works(self) -> bool:
+        """As `ports.Source.works`; it is asked once a second."""
+        return not self._said
+
     async def refresh_users(self) -> None:
         """Take over what another process did to the users and their rules. Raises StoreFailed."""
         version, ruled = self.users.version, self.rules.version
