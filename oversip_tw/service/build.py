@@ -277,7 +277,7 @@ def _guard(config: Config) -> Guard:
 
 def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
     try:
-        return TurnCredentials(config, proofs, element.authenticator)
+        return TurnCredentials(config, proofs, element.authenticator, element.core.ours)
     except WrongFile as wrong:
         raise StartUpError(str(wrong)) from None
 
