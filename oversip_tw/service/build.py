@@ -32,7 +32,7 @@ from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
-from oversip_tw.service.stores import Stores, node_name, open_stores
+from oversip_tw.service.stores import Stores, node_name, open_stores, user_file_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
@@ -252,8 +252,9 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
-    no token, hooks that cannot be loaded."""
+    no token, no users, hooks that cannot be loaded."""
     found = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config), *token_mistakes(config)]
+    found += user_file_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
