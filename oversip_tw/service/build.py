@@ -19,6 +19,7 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.presence import settings as presence
 from oversip_tw.proxy.user_rules import Rules
+from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
@@ -30,6 +31,7 @@ from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.kicked import close_unbound
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
 from oversip_tw.service.stores import Stores, node_name, open_stores, user_file_mistakes
@@ -163,7 +165,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    location = _following(element, rules, stores, reactor)
+    location = _following(element, rules, stores, reactor, flows)
     return Parts(
         config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
         proofs, turn, from_thread, offers, websockets, websocket, guard,
@@ -177,7 +179,11 @@ def _report(streams: Streams, element: Element) -> None:
 
 
 def _following(
-    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], stores: Stores, reactor: Any
+    element: Element,
+    rules: tuple[Mapping[str, Rules], Mapping[str, Rules]],
+    stores: Stores,
+    reactor: Any,
+    flows: FlowTable,
 ) -> MemoryLocation:
     """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
     the store as they come and go."""
@@ -187,7 +193,11 @@ def _following(
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     if stores.follow is not None:
-        stores.follow(Replica(location, reactor))
+
+        def left(binding: Binding) -> None:
+            close_unbound(location, flows, [binding], "ended at another server")
+
+        stores.follow(Replica(location, reactor, left))
     return location
 
 
