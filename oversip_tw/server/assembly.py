@@ -153,7 +153,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         changes.nat_pings = NatPings(core, settings.nat_pings, settings.node, bindings.all)
     logic, watch = _edge(core, settings, given, changes, waits, resuming)
     digest = _authenticator(given, settings, ours, bindings)
-    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
+    proofs = Proofs(ours, wheel, given.wall, given.bearers, given.handshakes, settings.certificates)
     element = Element(
         core=core,
         authenticator=digest,
@@ -317,6 +317,7 @@ def _authenticator(
         ours.owns,
         phone_of,
         given.ephemeral,
+        {realm: domain for domain, realm in settings.by_domain.realms.items()},
     )
 
 

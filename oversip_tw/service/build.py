@@ -39,7 +39,6 @@ from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.ports import BindingStore, Users
-from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.transaction.wheel import TimerWheel
 from oversip_tw.transport.client_tls import ClientTls
 from oversip_tw.transport.connector import Connector
@@ -188,8 +187,8 @@ def _following(
     """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
     the store as they come and go."""
     element.core.rules.configure(*rules)
-    if isinstance(stores.bindings, SqlStore):
-        stores.bindings.rules.follow(element.core.rules.store)
+    if stores.rules is not None:
+        stores.rules.rules.follow(element.core.rules.store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     if stores.follow is not None:
@@ -288,7 +287,7 @@ def _guard(config: Config) -> Guard:
 
 def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
     try:
-        return TurnCredentials(config, proofs, element.authenticator)
+        return TurnCredentials(config, proofs, element.authenticator, element.core.ours)
     except WrongFile as wrong:
         raise StartUpError(str(wrong)) from None
 

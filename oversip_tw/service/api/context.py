@@ -11,7 +11,6 @@ from oversip_tw.service.build import Parts
 from oversip_tw.service.kicked import close_unbound
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
-from oversip_tw.store.rules import set_rules
 from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.web.api import Problem
@@ -58,11 +57,11 @@ class Context:
 
     async def set_rules(self, aor: str, rules: Rules) -> None:
         """Let ``rules`` hold from now on, instead of all that was set for that user. Raises StoreFailed."""
-        store, known = self.parts.store, self.parts.element.core.rules
-        if isinstance(store, SqlStore):
-            await store.change(lambda database: set_rules(database, aor, rules))
+        store = self.parts.stores.rules
+        if store is None:
+            self.parts.element.core.rules.store(aor, rules)
         else:
-            known.store(aor, rules)
+            await store.set_rules(aor, rules)
 
     async def forget_rules(self, aor: str) -> None:
         """Nothing was set for that user. Raises StoreFailed."""
