@@ -309,6 +309,9 @@ class Config:
             if listen.bound_port and place in seen:
                 yield f"listen[{number}]: {listen.address} port {listen.bound_port} is taken by listen[{seen[place]}]"
             seen.setdefault(place, number)
+        taken = seen.get((False, self.admin.address, self.admin.port or 0))
+        if self.admin.port and taken:
+            yield f"admin.port: {self.admin.address} port {self.admin.port} is taken by listen[{taken}]"
 
     def _closed_to_all(self) -> Iterator[str]:
         """Listeners for proxies of ours, where nobody is one."""

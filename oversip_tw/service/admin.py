@@ -11,6 +11,7 @@ from oversip_tw.interfaces import Clock, Log
 from oversip_tw.promise import spawn
 from oversip_tw.service.api import SCHEMAS, TABLE, Context
 from oversip_tw.service.build import Parts, StartUpError
+from oversip_tw.transport.port import os_text
 from oversip_tw.web import Health, LimitedSite, Metrics, Reading
 from oversip_tw.web.api import Api
 
@@ -27,7 +28,8 @@ def open_admin(parts: Parts, reactor: Any) -> Any:
     try:
         return reactor.listenTCP(wanted.port, site, interface=wanted.address)
     except CannotListenError as error:
-        raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
+        place, why = f"{wanted.address}:{wanted.port}", os_text(error.socketError)
+        raise StartUpError(f"cannot listen on admin {place}: {why}") from None
 
 
 def _api(parts: Parts, reactor: Any) -> Api:

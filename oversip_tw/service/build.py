@@ -19,6 +19,7 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.presence import settings as presence
 from oversip_tw.proxy.user_rules import Rules
+from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
@@ -30,9 +31,10 @@ from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.kicked import close_unbound
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
-from oversip_tw.service.stores import Stores, node_name, open_stores
+from oversip_tw.service.stores import Stores, node_name, open_stores, user_file_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
@@ -162,7 +164,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    location = _following(element, rules, stores, reactor)
+    location = _following(element, rules, stores, reactor, flows)
     return Parts(
         config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
         proofs, turn, from_thread, offers, websockets, websocket, guard,
@@ -176,7 +178,11 @@ def _report(streams: Streams, element: Element) -> None:
 
 
 def _following(
-    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], stores: Stores, reactor: Any
+    element: Element,
+    rules: tuple[Mapping[str, Rules], Mapping[str, Rules]],
+    stores: Stores,
+    reactor: Any,
+    flows: FlowTable,
 ) -> MemoryLocation:
     """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
     the store as they come and go."""
@@ -186,7 +192,11 @@ def _following(
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     if stores.follow is not None:
-        stores.follow(Replica(location, reactor))
+
+        def left(binding: Binding) -> None:
+            close_unbound(location, flows, [binding], "ended at another server")
+
+        stores.follow(Replica(location, reactor, left))
     return location
 
 
@@ -251,8 +261,9 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
-    no token, hooks that cannot be loaded."""
+    no token, no users, hooks that cannot be loaded."""
     found = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config), *token_mistakes(config)]
+    found += user_file_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oversip_tw.config import Config
+from oversip_tw.config import Config, Mistake
 from oversip_tw.interfaces import Log
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.replica import Replica
@@ -101,6 +101,18 @@ def _store(config: Config, reactor: Any, from_thread: FromThread, failed: Failed
 
         return PostgresStore(given.url or "", reactor, from_thread, given.commit_delay, failed)
     return SqliteStore(given.path or "", reactor, from_thread, given.commit_delay, failed)
+
+
+def user_file_mistakes(config: Config) -> list[Mistake]:
+    """A file that names no users."""
+    if config.users.kind == "htdigest":
+        from oversip_tw.store import htdigest
+
+        try:
+            htdigest.read(config.users.path or "")
+        except StoreFailed as error:
+            return [Mistake("users.path", str(error))]
+    return []
 
 
 def _users(config: Config, reactor: Any, from_thread: FromThread, failed: Failed) -> tuple[Users, Source]:

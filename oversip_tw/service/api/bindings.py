@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from oversip_tw.interfaces import Flow
 from oversip_tw.outbound import flow_id
 from oversip_tw.registrar.binding import Binding
-from oversip_tw.service.api.context import KICKED, Context
+from oversip_tw.service.api.context import Context
 from oversip_tw.service.api.users import existing
+from oversip_tw.service.kicked import KICKED
 from oversip_tw.sip.uri import Uri
 from oversip_tw.web.api import Call, Problem, Reply
 

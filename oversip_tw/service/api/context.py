@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from oversip_tw.outbound import flow_id
 from oversip_tw.proxy.user_rules import NONE, Rules
 from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, SharedAccounts, StoredAccounts
 from oversip_tw.service.build import Parts
+from oversip_tw.service.kicked import close_unbound
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
 from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.web.api import Problem
-
-#: the WebSocket close code of a connection that was closed by the API
-KICKED = 4001
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +71,10 @@ class Context:
     async def kick(self, aor: str, reason: str) -> tuple[int, int]:
         """End all bindings of ``aor``, and close the connections that are for nobody else: how many of each. Raises
         StoreFailed."""
-        location, flows = self.parts.location, self.parts.flows
+        location = self.parts.location
         found = location.bindings_now(aor)
         await location.remove(found)
-        closed = 0
-        for id in {binding.flow_id for binding in found if flow_id.is_stream(binding.flow_id)}:
-            flow = flows.find(id)
-            if flow is not None and not location.is_bound(id):
-                flow.close(KICKED, reason)
-                closed += 1
-        return len(found), closed
+        return len(found), close_unbound(location, self.parts.flows, found, reason)
 
 
 def _accounts(parts: Parts) -> Accounts:

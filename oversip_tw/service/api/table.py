@@ -88,7 +88,8 @@ TABLE = (
     ),
     Operation(
         "POST", "/api/users/{user}/kick", "kickUser",
-        "End all bindings of a user, and close the connections that are for nobody else. Its phones may come back.",
+        "End all bindings of a user, and close the connections that are for nobody else, at whatever server "
+        "of those that share a store. Its phones may come back.",
         told(bindings.kick_user), (_USER, _REASON),
         answer="Kicked", problems=_NO_NAME, group="bindings",
     ),
