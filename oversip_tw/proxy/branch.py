@@ -10,6 +10,7 @@ from oversip_tw.proxy import endings
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.hold import Hold, follow, wait, wait_for
+from oversip_tw.proxy.nodes import hand_over, send_back
 from oversip_tw.proxy.repeats import take_our_via_off
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
@@ -172,6 +173,8 @@ class Branch(Timed):
         profile = self.profile
         try:
             request = core.forwarding.outgoing(context, self.way, flow, profile.record_route)
+            if self.way.near is not None:
+                hand_over(request, self.way.near.branch)
             if context.watcher is not None:
                 attempt = Attempt(core.health, self._target, flow, request)
                 context.watcher.targeted(attempt)
@@ -214,6 +217,8 @@ class Branch(Timed):
             if mine:
                 self._drop_failover_timer()
             return
+        if self.way.branch:
+            send_back(response, self.context.request)
         if not take_our_via_off(response) and not self.context.arrival.ours:
             if mine and status >= 200:
                 self.end(Outcome(502))
@@ -258,7 +263,7 @@ class Branch(Timed):
             self._next_target(outcome)
         elif response.status == 430 and self.way.near is not None and self.context.core.nodes is not None:
             self._drop_failover_timer()
-            self.context.core.nodes.lost(self)
+            self.context.core.nodes.lost(self, response)
         elif response.status in _FLOW_FAILED and self._others:
             self.next_flow(outcome)
         else:
@@ -297,8 +302,9 @@ class Branch(Timed):
         """The connection broke on which a client was ringing: it may come back, unless there is another one to try."""
         return not self._others and self._is_mine(transaction) and wait_for(self, transaction)
 
-    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
-        """The client that rings has come back though its old connection looks open: it rings there."""
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
+        """The client that rings has come back though its old connection looks open: it rings there. ``flow``: None: at
+        another server."""
         if key == self.way.key and self._is_mine(transaction):
             follow(self, transaction, flow)
 

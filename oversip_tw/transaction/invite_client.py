@@ -123,8 +123,8 @@ class InviteClientTransaction(ClientTransaction):
             self._interval = self.timers.t1
             self._begin(self.timers.b)
 
-    def superseded(self, key: bytes, flow: Flow) -> None:
-        """The binding ``key``, which was on our flow, is on ``flow`` now."""
+    def superseded(self, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key``, which was on our flow, is on ``flow`` now; None: at another server."""
         if not self.finished:
             self.user.superseded(self, key, flow)
 
