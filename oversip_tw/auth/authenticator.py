@@ -141,7 +141,7 @@ class Authenticator:
                 self._refuse_throttled(address, user, established)
             algorithm = _algorithm(params)
             if plain or ":" not in params["username"]:
-                known = await self._users.ha1(user, realm, algorithm)
+                known = await self._users.ha1(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
             else:
                 verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
@@ -170,7 +170,7 @@ class Authenticator:
                 self._refuse_throttled(address, user, established)
             algorithm = _algorithm(params)
             if plain or ":" not in params["username"]:
-                known = ha1_now(user, realm, algorithm)
+                known = ha1_now(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
             else:
                 verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
@@ -191,7 +191,7 @@ class Authenticator:
             if ":" in params["username"]:
                 verdict = self._judge_timed(params, algorithm, method, None, realm, address, user)
             else:
-                known = await self._users.ha1(user, realm, algorithm)
+                known = await self._users.ha1(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, method, None, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
@@ -211,13 +211,13 @@ class Authenticator:
 
     def _user(self, params: dict[str, str], realm: str) -> str:
         """Whose credentials these (eligible ones) claim to be."""
-        user = params["username"]
+        user, domain = params["username"], self._domains.get(realm, realm)
         if ":" in user:
-            return user_in(user, self._domains.get(realm, realm))
+            return user_in(user, domain)
         if self._name_of is None or params.get("userhash", "").lower() != "true":
             return user
         # a hash that is nobody's stands for itself: for him there is as much to do (A5)
-        return self._name_of(user.lower(), realm, _algorithm(params)) or user
+        return self._name_of(user.lower(), domain, realm) or user
 
     def _judge(
         self,

@@ -281,6 +281,7 @@ class Config:
             *self._no_way_out(),
             *self._wrong_domains(),
             *self._proofs_of_nobody(),
+            *self._hashes_of_nobody(),
             *wrong_nodes(self.node, self.node_id, self.store),
         ]
         if wrong:
@@ -341,6 +342,10 @@ class Config:
         if len(set(files)) < len(files):
             # what is given out for TURN would else be a password
             yield "[cookie], [ephemeral] and [turn] need secrets of their own each"
+
+    def _hashes_of_nobody(self) -> Iterator[str]:
+        if self.auth.userhash and self.users.kind == "http":
+            yield 'auth.userhash: users.kind "http" is asked by name, and a hash tells none'
 
     def _circles(self) -> Iterator[str]:
         """Next hops that are this very server, as far as the file tells."""

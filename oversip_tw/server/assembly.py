@@ -8,7 +8,6 @@ from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.ephemeral import Ephemeral
-from oversip_tw.auth.realms import by_realm
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
 from oversip_tw.edge import edge as edges
@@ -310,7 +309,7 @@ def _authenticator(
     seconds = given.clock.seconds
     return authenticator.Authenticator(
         settings.authentication,
-        by_realm(given.users, settings.by_domain.realms),
+        given.users,
         nonce.Nonces(secret, seconds, settings.nonces),
         floods.Logins(settings.floods, seconds),
         throttled,
