@@ -40,6 +40,10 @@ class Absence(Nobody):
         #: the callee has picked up, and nobody knows whether the caller has heard that
         self._hang_up: HangUp | None = None
 
+    def follow(self, context: ResponseContext) -> None:
+        """The INVITE was sent elsewhere: what becomes of it there counts."""
+        self._context = context
+
     def begin(self) -> None:
         """The connection broke."""
         self._back = self._asked = False
@@ -57,7 +61,7 @@ class Absence(Nobody):
 
     def told(self, response: Response) -> None:
         """``response`` was passed on to the caller."""
-        if self._back and response.to_tag and 100 < response.status < 300:
+        if self._back and _makes_a_dialog(response):
             self._back = False
             self._ask(response)
 
@@ -113,3 +117,10 @@ class Absence(Nobody):
     def timed_out(self, transaction: ClientTransaction) -> None:
         """One who says nothing is believed."""
         self._knows()
+
+
+def _makes_a_dialog(response: Response) -> bool:
+    """A caller knows of a dialog by it (RFC 3261 §12.1): not by a 181 of ours or by a 180 without Contact, which SIP.js
+    drops, nor by the 199 that says of one that it has ended."""
+    status = response.status
+    return 100 < status < 300 and status != 199 and bool(response.to_tag) and response.has("Contact")

@@ -122,6 +122,12 @@ class ResponseContext:
             self.core.broke(error, self.request)
             branch.end(Outcome(500))
 
+    def inherit(self, former: ResponseContext) -> None:
+        """The request was under way by ``former``: its caller may be away."""
+        if former._absence is not None:
+            self._absence = former._absence
+            self._absence.follow(self)
+
     def give_up(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Somebody else answers the request by now: stop ringing, and pass on nothing but a 2xx that crosses that."""
         if not self.finished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.proxy.settings import NextHop
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 from tests.server.world import CORE, Phone, World, call
@@ -385,6 +386,40 @@ class CallerTests(Ringing):
             [cancel] = self.bob.requests("CANCEL")
             self.bob.answer(cancel, 200)
             self.bob.answer(arrived, 487)
+
+    def test_no_dialog_to_ask_about(self) -> None:
+        """A 180 without Contact makes none: SIP.js would answer 481 to a question about it, and is not asked before it
+        has heard of one."""
+        arrived = self.ring(0)
+        self.bob.send(arrived.response(180, to_tag="t"))
+        self.world.lose(self.alice.flow)
+        self.world.comes_back(self.alice)
+        self.assertEqual([180], self.alice.statuses())
+        self.bob.answer(arrived, 183)
+        came = self.alice.take()
+        self.assertEqual([183], [each.status for each in came if isinstance(each, Response)])
+        [question] = [each for each in came if isinstance(each, Request)]
+        self.assertEqual("INFO", question.method)
+        self.alice.answer(question, 200)
+        self.answered(arrived)
+
+    def test_forgotten_and_forwarded_meanwhile(self) -> None:
+        """While she is away her call goes on to carol, who picks up: she is asked about that dialog, and carol is hung
+        up if she knows nothing."""
+        carol = self.world.registered("carol")
+        self.world.element.core.rules.store(self.bob.aor, Rules(forward_no_answer=carol.aor, ring_timeout=2.0))
+        arrived = self.ring()
+        self.world.lose(self.alice.flow)
+        self.seconds(4)
+        self.bob.answer(arrived, 487)
+        [forwarded] = carol.requests("INVITE")
+        carol.answer(forwarded, 200)
+        self.world.comes_back(self.alice)
+        [question] = self.alice.requests("INFO")
+        self.alice.answer(question, 481)
+        came = carol.take()
+        self.assertEqual(["ACK", "BYE"], [each.method for each in came if isinstance(each, Request)])
+        carol.answer(came[-1], 200)  # type: ignore[arg-type]
 
     def test_forgotten_and_picked_up_meanwhile(self) -> None:
         """The callee picked up for nobody: we hang up, or it would wait for an ACK for half a minute."""
