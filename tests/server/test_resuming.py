@@ -172,6 +172,28 @@ class CalleeTests(Ringing):
         self.bob.answer(again, 180)
         self.answered(again)
 
+    def test_comes_back_while_it_is_cancelled(self) -> None:
+        """The other phone has picked up; this one has not heard the CANCEL on its old connection, which looks open. Its
+        REGISTER is answered, and the CANCEL repeated."""
+        for transport in ("ws", "udp"):
+            alice, here = self.world.registered("alice"), self.world.registered("carol")
+            away = self.world.registered("carol", transport)
+            alice.invite(here.aor)
+            rings, other = here.requests("INVITE")[0], away.requests("INVITE")[0]
+            away.answer(other, 180)
+            here.answer(rings, 200)
+            [cancel] = away.requests("CANCEL")
+            if transport == "udp":
+                away.answer(cancel, 200)  # and the 487 is lost
+                away.flow = self.world.udp_flow(("127.0.0.1", 7777))
+            else:
+                away.flow = self.world.connect()
+            self.assertEqual(200, away.register(keep=True).status)
+            [again] = away.requests("CANCEL")
+            self.assertIn("cause=200", again.get("Reason") or "")
+            away.answer(again, 200)
+            away.answer(other, 487)
+
     def test_another_user_on_the_same_connection(self) -> None:
         """Only what is for the binding that moved goes along."""
         carol = Phone(self.world, "carol", self.bob.flow)
