@@ -384,6 +384,69 @@ class CallerTests(Ringing):
         dialog.send("ACK")
         self.assertEqual(1, len(self.bob.requests("ACK")))
 
+    def answer_lost(self, hooked: bool) -> Response:
+        """bob's 200 has left into alice's dead connection, and he gets no ACK."""
+        if hooked:  # then a watcher hears of all answers
+            self.world.element.core.rules.store(self.bob.aor, Rules(forward_busy="sip:x@example.com"))
+        arrived = self.ring()
+        accepted = self.bob.answer(arrived, 200)
+        self.alice.take()
+        self.bob.take()
+        return accepted
+
+    def test_answer_lost_and_forgotten(self) -> None:
+        """JsSIP knows nothing of the call any more when it is back: the callee, who repeats his 200, is hung up. By a
+        new connection alone, too, while the old one looks open."""
+        for hooked in (False, True):
+            for silent in (False, True):
+                accepted = self.answer_lost(hooked)
+                if silent:
+                    self.moved_out(self.alice)
+                else:
+                    self.world.lose(self.alice.flow)
+                    self.world.comes_back(self.alice)
+                self.assertEqual([], self.alice.take())
+                self.bob.send(accepted)
+                came = self.alice.take()
+                [heard] = [each for each in came if isinstance(each, Response)]
+                self.assertEqual(200, heard.status)
+                [question] = [each for each in came if isinstance(each, Request)]
+                self.assertEqual(("INFO", heard.to_tag), (question.method, question.from_tag))
+                self.assertEqual(self.alice.contact, str(question.uri))
+                self.bob.send(accepted)
+                self.assertEqual([200], self.alice.statuses())  # and nothing is asked twice
+                self.alice.answer(question, 481)
+                self.hung_up(accepted)
+
+    def test_answer_lost_and_known(self) -> None:
+        """SIP.js acknowledges the repeated 200, and says that it knows the call."""
+        for hooked in (False, True):
+            accepted = self.answer_lost(hooked)
+            self.world.lose(self.alice.flow)
+            self.world.comes_back(self.alice)
+            self.bob.send(accepted)
+            [question] = self.alice.requests("INFO")
+            self.alice.answer(question, 200)
+            dialog = self.alice.dialog(self.invite, accepted)
+            dialog.send("ACK")
+            self.assertEqual(["ACK"], [each.method for each in self.bob.take() if isinstance(each, Request)])
+            dialog.send("BYE")
+            self.bob.answer(self.bob.requests("BYE")[0], 200)
+            self.alice.take()
+
+    def test_answer_lost_and_stays_away(self) -> None:
+        """After 8 s the callee, who still repeats his 200, is hung up."""
+        for hooked in (False, True):
+            accepted = self.answer_lost(hooked)
+            self.world.lose(self.alice.flow)
+            self.bob.send(accepted)
+            self.seconds(9)
+            self.assertEqual([], self.bob.take())
+            self.bob.send(accepted)
+            self.hung_up(accepted)
+            self.world.comes_back(self.alice)
+            self.alice.take()
+
     def test_refused_meanwhile(self) -> None:
         """So does a refusal; the ACK on the new connection ends there."""
         arrived = self.ring()
@@ -468,7 +531,7 @@ class CallerTests(Ringing):
                 self.bob.answer(arrived, 200)
             self.hung_up(arrived)
 
-    def hung_up(self, arrived: Request) -> None:
+    def hung_up(self, arrived: Request | Response) -> None:
         """bob is sent ACK and BYE within the dialog that his 200 made."""
         ack, bye = (each for each in self.bob.take() if isinstance(each, Request))
         self.assertEqual(("ACK", "BYE"), (ack.method, bye.method))
