@@ -292,6 +292,10 @@ class Bad(unittest.SynchronousTestCase):
                 "x: listen[2]: 127.0.0.1 port 5060 is taken by listen[1]",
             ),
             (
+                '[[listen]]\ntransport = "tcp"\n[admin]\nport = 5060',
+                "x: admin.port: 127.0.0.1 port 5060 is taken by listen[1]",
+            ),
+            (
                 '[[listen]]\ntransport = "udp"\nproxy_protocol = true\n[[trusted]]\nnetwork = "::1"\nrole = "proxy"',
                 'x: listen[1]: transport "udp" takes no proxy_protocol',
             ),

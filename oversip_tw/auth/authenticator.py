@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -68,10 +68,12 @@ class Authenticator:
         ours: Callable[[Uri], bool] = lambda uri: False,
         phone_of: Callable[[Uri, str], bool] = lambda uri, aor: False,
         ephemeral: Ephemeral | None = None,
+        domains: Mapping[str, str] | None = None,
     ) -> None:
         """``throttled`` hears once of each source that begins to be throttled: what fail2ban reads. ``ours``: whether
         a URI names this server or one of its domains. ``phone_of``: whether a URI is the Contact of that user.
-        ``ephemeral`` reads names that bear their end; None: there are none."""
+        ``ephemeral`` reads names that bear their end; None: there are none. ``domains``: by their realms, where they
+        are not called by those."""
         if not settings.algorithms or not ALGORITHMS.keys() >= set(settings.algorithms):
             raise ValueError(f"digest algorithms: one or more of {', '.join(ALGORITHMS)}")
         if not settings.qop or not set(QOP) >= set(settings.qop):
@@ -89,6 +91,7 @@ class Authenticator:
         self._ha1_now: Ha1Now | None = getattr(users, "ha1_now", None)
         self._name_of: NameOf | None = getattr(users, "name_of", None) if settings.userhash else None
         self._ephemeral = ephemeral
+        self._domains = domains or {}
         #: every name is just a name
         self._plain = self._name_of is None and ephemeral is None
         self._nonces = nonces
@@ -138,7 +141,7 @@ class Authenticator:
                 self._refuse_throttled(address, user, established)
             algorithm = _algorithm(params)
             if plain or ":" not in params["username"]:
-                known = await self._users.ha1(user, realm, algorithm)
+                known = await self._users.ha1(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
             else:
                 verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
@@ -167,7 +170,7 @@ class Authenticator:
                 self._refuse_throttled(address, user, established)
             algorithm = _algorithm(params)
             if plain or ":" not in params["username"]:
-                known = ha1_now(user, realm, algorithm)
+                known = ha1_now(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, request.method, request, realm, address, user)
             else:
                 verdict = self._judge_timed(params, algorithm, request.method, request, realm, address, user)
@@ -188,7 +191,7 @@ class Authenticator:
             if ":" in params["username"]:
                 verdict = self._judge_timed(params, algorithm, method, None, realm, address, user)
             else:
-                known = await self._users.ha1(user, realm, algorithm)
+                known = await self._users.ha1(user, self._domains.get(realm, realm), algorithm)
                 verdict = self._judge(params, algorithm, known, method, None, realm, address, user)
             if verdict is _Verdict.RIGHT:
                 return user
@@ -208,13 +211,13 @@ class Authenticator:
 
     def _user(self, params: dict[str, str], realm: str) -> str:
         """Whose credentials these (eligible ones) claim to be."""
-        user = params["username"]
+        user, domain = params["username"], self._domains.get(realm, realm)
         if ":" in user:
-            return user_in(user, realm)
+            return user_in(user, domain)
         if self._name_of is None or params.get("userhash", "").lower() != "true":
             return user
         # a hash that is nobody's stands for itself: for him there is as much to do (A5)
-        return self._name_of(user.lower(), realm, _algorithm(params)) or user
+        return self._name_of(user.lower(), domain, realm) or user
 
     def _judge(
         self,

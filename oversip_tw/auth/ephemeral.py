@@ -48,12 +48,12 @@ class Ephemeral:
         return match is None or int(match[1]) <= self._wall()
 
 
-def user_in(name: str, realm: str) -> str:
-    """The user of ``realm`` whom ``name`` names, with that domain or without any; "" for all else."""
+def user_in(name: str, domain: str) -> str:
+    """The user of ``domain`` (lower-case) whom ``name`` names, with it or without any; "" for all else."""
     match = _NAME.fullmatch(name)
     if match is None:
         return ""
-    user, at, domain = match[2].rpartition("@")
+    user, at, said = match[2].rpartition("@")
     if not at:
-        return domain
-    return user if domain.lower() == realm and "@" not in user else ""
+        return said
+    return user if said.lower() == domain and "@" not in user else ""

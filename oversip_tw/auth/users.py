@@ -7,7 +7,7 @@ from typing import Protocol
 
 #: as `Users.ha1`, at once
 Ha1Now = Callable[[str, str, str], str | None]
-#: the name of the user with that userhash in that domain for that algorithm (`digest.userhash`); None: nobody has it
+#: the name of the user with that `digest.userhash`, in that domain and for that realm; None: nobody has it
 NameOf = Callable[[str, str, str], str | None]
 
 

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line; the reference in docs/ is checked against it."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-c", "--config", metavar="FILE", help="the configuration (default: see `oversip run -h`)")
+    common.add_argument("-c", "--config", metavar="FILE", help="the configuration (default: loopback alone)")
     top = argparse.ArgumentParser(prog="oversip", description="SIP proxy and registrar that lets browsers be phones.")
     top.add_argument("--version", action="version", version=f"oversip {__version__} ({native.name()})")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
-    _user_commands(commands.add_parser("user", help="add, list and remove users, change passwords"), common)
+    _user_commands(commands.add_parser("user", help="add, import, list, forward and remove users"), common)
 
     bindings = commands.add_parser(
         "bindings",

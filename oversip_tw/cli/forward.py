@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from oversip_tw.cli.failure import Failure
-from oversip_tw.cli.stores import tables
+from oversip_tw.cli.stores import rulebook
 from oversip_tw.cli.users import split
 from oversip_tw.config import Config
 from oversip_tw.proxy.user_rules import LEAST_RING_TIMEOUT, MOST_RING_TIMEOUT, NONE, Rules, UserRules, target_uri
 from oversip_tw.service.settings import routing
 from oversip_tw.service.user_rules import configured, wrong_target
 from oversip_tw.sip.accounts import aor_of
-from oversip_tw.store.passwords import is_name, is_user
-from oversip_tw.store.rules import rules_of, set_rules
+from oversip_tw.store.passwords import is_name
 
 
 def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: float | None, reset: bool) -> int:
@@ -28,13 +27,13 @@ def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: 
     given: dict[str, str | float] = {rule: _checked(settings, target, domain, aor) for rule, target in targets.items()}
     if ring_timeout is not None:
         given["ring_timeout"] = _seconds(ring_timeout)
-    with tables(settings) as opened:
-        if settings.users.kind == "store" and not is_user(opened, name, domain):
+    with rulebook(settings) as book:
+        if settings.users.kind == "store" and not book.is_user(name, domain):
             raise Failure(f"there is no {name}@{domain} (all users: oversip user list)")
-        rules = rules_of(opened, aor)
+        rules = book.of(aor)
         if reset or given:
             rules = replace(NONE if reset else rules, **given)  # type: ignore[arg-type]  # names and types are checked
-            set_rules(opened, aor, rules)
+            book.set(aor, rules)
     _show(settings, aor, rules)
     return 0
 

@@ -12,7 +12,8 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.store import bindings, database, htdigest
 from oversip_tw.store.passwords import Digests, SqlAccounts
-from oversip_tw.store.ports import Accounts
+from oversip_tw.store.ports import Accounts, Rulebook
+from oversip_tw.store.rules import SqlRules
 from oversip_tw.store.sql import Database
 
 if TYPE_CHECKING:
@@ -44,13 +45,17 @@ def accounts(settings: Config) -> Iterator[Accounts]:
 
 
 @contextlib.contextmanager
-def tables(settings: Config) -> Iterator[Database]:
-    """The tables of the store, for what only a database keeps. Raises Failure, also for what it says in the block."""
+def rulebook(settings: Config) -> Iterator[Rulebook]:
+    """The rules of users in the store. Raises Failure, also for what it says in the block."""
     store = settings.store
     if store.kind == "redis":
-        raise Failure('the store is "redis", which keeps no rules: write them as [[user_rules]]')
-    with _database(store.kind, store.path, store.url) as opened:
-        yield opened
+        from oversip_tw.store.redis_rules import RedisRulebook
+
+        with redis(settings) as (keys, waiting):
+            yield RedisRulebook(keys, waiting)
+    else:
+        with _database(store.kind, store.path, store.url) as opened:
+            yield SqlRules(opened)
 
 
 def listing(settings: Config) -> Sequence[Binding]:

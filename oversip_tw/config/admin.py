@@ -22,7 +22,7 @@ def bearer(text: str) -> str | None:
 
 
 _TOKEN = str.maketrans("-._~+/", "aaaaaa")
-Token = Annotated[str, Text(f"at least {LEAST_TOKEN} letters, digits or -._~+/", bearer)]
+Token = Annotated[str, Text(f"at least {LEAST_TOKEN} letters, digits or -._~+/", bearer, secret=True)]
 
 
 @frozen

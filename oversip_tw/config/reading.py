@@ -36,7 +36,7 @@ _FAR = 0.75
 def load(file: str) -> Config:
     """Read the configuration in ``file``. Raises ConfigError."""
     try:
-        text = Path(file).read_bytes().decode()
+        text = Path(file).read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as error:
         raise ConfigError([Mistake("", f"cannot read {file}: {error.strerror}")]) from None
     except UnicodeDecodeError as error:

@@ -281,6 +281,7 @@ class Config:
             *self._no_way_out(),
             *self._wrong_domains(),
             *self._proofs_of_nobody(),
+            *self._hashes_of_nobody(),
             *wrong_nodes(self.node, self.node_id, self.store),
         ]
         if wrong:
@@ -308,6 +309,9 @@ class Config:
             if listen.bound_port and place in seen:
                 yield f"listen[{number}]: {listen.address} port {listen.bound_port} is taken by listen[{seen[place]}]"
             seen.setdefault(place, number)
+        taken = seen.get((False, self.admin.address, self.admin.port or 0))
+        if self.admin.port and taken:
+            yield f"admin.port: {self.admin.address} port {self.admin.port} is taken by listen[{taken}]"
 
     def _closed_to_all(self) -> Iterator[str]:
         """Listeners for proxies of ours, where nobody is one."""
@@ -338,6 +342,10 @@ class Config:
         if len(set(files)) < len(files):
             # what is given out for TURN would else be a password
             yield "[cookie], [ephemeral] and [turn] need secrets of their own each"
+
+    def _hashes_of_nobody(self) -> Iterator[str]:
+        if self.auth.userhash and self.users.kind == "http":
+            yield 'auth.userhash: users.kind "http" is asked by name, and a hash tells none'
 
     def _circles(self) -> Iterator[str]:
         """Next hops that are this very server, as far as the file tells."""

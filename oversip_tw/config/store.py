@@ -42,7 +42,9 @@ def _url(text: str) -> str | None:
     return text if parts.scheme in sum(_SCHEMES.values(), ()) and text.isprintable() and " " not in text else None
 
 
-Url = Annotated[str, Text('a URL such as "redis://127.0.0.1:6379/0"', _url)]
+Url = Annotated[str, Text('a URL such as "redis://127.0.0.1:6379/0"', _url, secret=True)]
+#: of another server, which it is shown to
+Secret = Annotated[str, Text("a name", lambda text: text or None, secret=True)]
 
 
 def _wrong_url(kind: str, url: str | None) -> Iterator[str]:
@@ -128,7 +130,7 @@ class Users:
             "http://127.0.0.1:8000/sip-users",
         ),
     )
-    token: Name | None = field(
+    token: Secret | None = field(
         default=None, metadata=about("Sent to the web application as `Authorization: Bearer`.", "a-long-secret")
     )
     timeout: Seconds = field(

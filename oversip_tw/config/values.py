@@ -101,11 +101,13 @@ class Text(Kind):
 
     words: str
     accept: Callable[[str], str | None]
+    #: it is one, or may hold one: it is not repeated where it is wrong (A15)
+    secret: bool = False
 
     def check(self, value: Any, base: Path) -> str:
         accepted = self.accept(value) if isinstance(value, str) else None
         if accepted is None:
-            raise Wrong(f"must be {self.words}, not {said(value)}")
+            raise Wrong(f"must be {self.words}" if self.secret else f"must be {self.words}, not {said(value)}")
         return accepted
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from oversip_tw.interfaces import Clock
 from oversip_tw.registrar.binding import Binding
@@ -19,9 +19,13 @@ class Replica:
     Each server is right about the bindings whose flows it holds, and the store about all others.
     """
 
-    def __init__(self, location: MemoryLocation, clock: Clock) -> None:
+    def __init__(
+        self, location: MemoryLocation, clock: Clock, left: Callable[[Binding], None] = lambda binding: None
+    ) -> None:
+        """``left`` hears of each binding of this server that another one has ended: its phone need not know."""
         self._location = location
         self._clock = clock
+        self._left = left
 
     @property
     def offset(self) -> float:
@@ -116,6 +120,8 @@ class Replica:
     def _end(self, old: Binding, change: Change) -> None:
         self._location.commit_now((), (old,))
         self._location.tell(change, old)
+        if not self._location.is_elsewhere(old):
+            self._left(old)
 
     def _is_over(self, binding: Binding) -> bool:
         return binding.ended or binding.expires_at <= self._clock.seconds()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from oversip_tw.auth.authenticator import Authenticator
 from oversip_tw.auth.credentials import bearer_token
 from oversip_tw.auth.trust import Role, Trust
-from oversip_tw.interfaces import Bearers, Flow, Listener, NotProven
+from oversip_tw.interfaces import Flow, Listener, NotProven
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.ours import Ours
 from oversip_tw.proxy.own_routes import in_dialog
@@ -40,7 +40,7 @@ class Admission:
         """``algorithms``: what a listener offers; None: what the authenticator offers everywhere. ``realms``: of
         domains, where they are not called by their names."""
         self._proofs = proofs
-        self._bearers = proofs.bearers
+        self._tokens = proofs.bearers is not None
         self._realms = realms
         self._settings = settings
         # whoever calls through an edge is a client of its core, which asks for credentials or does not
@@ -126,8 +126,7 @@ class Admission:
         """Find out which user of ``domain`` it is: nobody but ``aor`` will do, unless that is empty."""
         flow = arrival.flow
         identity = flow.identity
-        bearers = self._bearers
-        token = "" if bearers is None else bearer_token(arrival.request)
+        token = bearer_token(arrival.request) if self._tokens else ""
         if identity:
             # One that comes with a new token may want to make the old one's time longer.
             if not (self._proofs.over and flow.id in self._proofs.over) and not token:
@@ -137,8 +136,8 @@ class Admission:
                 raise SIPError(403)
             aor = identity
         realm = self._realms.get(domain, domain) if self._realms else domain
-        if bearers is not None and token:
-            return self._prove_by_token(bearers, token, arrival, realm, aor, proxy)
+        if token:
+            return self._prove_by_token(token, arrival, realm, aor, proxy)
         authenticator = self._authenticator
         address = None if arrival.trusted else flow.peer[0]
         established = self._established(flow, domain) if authenticator.throttling else ()
@@ -154,12 +153,10 @@ class Admission:
     async def _prove_later(self, checking: Awaitable[str], arrival: Arrival, domain: str, aor: str) -> None:
         _identify(arrival, _aor_of(await checking, domain), aor)
 
-    async def _prove_by_token(
-        self, bearers: Bearers, token: str, arrival: Arrival, realm: str, aor: str, proxy: bool
-    ) -> None:
+    async def _prove_by_token(self, token: str, arrival: Arrival, realm: str, aor: str, proxy: bool) -> None:
         flow = arrival.flow
         try:
-            proof = await bearers.verify(token, flow.secure or arrival.trusted)
+            proof = await self._proofs.verify(token, flow.secure or arrival.trusted)
         except NotProven:
             if flow.identity and flow.id not in self._proofs.over:
                 # the connection proves as much as before, and nobody asks again

@@ -8,7 +8,6 @@ from hashlib import sha256
 
 from oversip_tw.auth import authenticator, floods, nonce
 from oversip_tw.auth.ephemeral import Ephemeral
-from oversip_tw.auth.realms import by_realm
 from oversip_tw.auth.trust import Role, Trust, TrustedSource
 from oversip_tw.auth.users import Users
 from oversip_tw.edge import edge as edges
@@ -153,7 +152,7 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
         changes.nat_pings = NatPings(core, settings.nat_pings, settings.node, bindings.all)
     logic, watch = _edge(core, settings, given, changes, waits, resuming)
     digest = _authenticator(given, settings, ours, bindings)
-    proofs = Proofs(wheel, given.wall, given.bearers, given.handshakes, ours if settings.certificates else None)
+    proofs = Proofs(ours, wheel, given.wall, given.bearers, given.handshakes, settings.certificates)
     element = Element(
         core=core,
         authenticator=digest,
@@ -310,13 +309,14 @@ def _authenticator(
     seconds = given.clock.seconds
     return authenticator.Authenticator(
         settings.authentication,
-        by_realm(given.users, settings.by_domain.realms),
+        given.users,
         nonce.Nonces(secret, seconds, settings.nonces),
         floods.Logins(settings.floods, seconds),
         throttled,
         ours.owns,
         phone_of,
         given.ephemeral,
+        {realm: domain for domain, realm in settings.by_domain.realms.items()},
     )
 
 

@@ -20,17 +20,19 @@ class Proofs:
 
     def __init__(
         self,
+        ours: Ours,
         wheel: TimerWheel,
         wall: Callable[[], float],
         bearers: Bearers | None = None,
         handshakes: Handshakes | None = None,
-        certified: Ours | None = None,
+        certificates: bool = False,
     ) -> None:
-        """``wall``: seconds since 1970. ``bearers``: who reads tokens in requests, ``handshakes``: those before.
-        ``certified``: whose users are proven by client certificates; None: nobody's."""
+        """``ours``: whose users they are. ``wall``: seconds since 1970. ``bearers``: who reads tokens in requests,
+        ``handshakes``: those before. ``certificates``: client certificates prove users."""
         self.bearers = bearers
         self._handshakes = handshakes
-        self._certified = certified
+        self._certificates = certificates
+        self._ours = ours
         self._wheel = wheel
         self._wall = wall
         #: by the ids of flows that still prove something
@@ -41,10 +43,11 @@ class Proofs:
     def look_at(self, flow: Flow, peer: TlsPeer) -> None:
         """A client has shown ``peer``: if that names one user of ours, the connection is his. One that names several
         leaves it open who it is, and proves nobody."""
-        if self._certified is not None and peer.verified:
-            ours = [aor for aor in peer.users if self._certified.is_domain(Uri.parse(aor).host)]
-            if len(ours) == 1:
-                flow.identity = ours[0]
+        if self._certificates and peer.verified:
+            named = [Uri.parse(aor) for aor in peer.users]
+            users = {self._ours.user(uri) for uri in named if self._ours.is_domain(uri.host)}
+            if len(users) == 1:
+                [flow.identity] = users
 
     async def prove(self, handshake: HandshakeRequest, flow: Flow) -> Proof | None:
         """What ``handshake`` proves about ``flow``; None: nothing. Raises SIPError: its status is that of HTTP."""
@@ -54,9 +57,21 @@ class Proofs:
             proof = await self._handshakes.prove(handshake, flow)
         except NotProven as refusal:
             raise SIPError(401, str(refusal), headers=[("WWW-Authenticate", "Bearer")]) from None
+        if proof is not None:
+            proof = self._of_user(proof)
         if proof is not None and flow.identity is not None and flow.identity != proof.user:
             raise SIPError(403, "Certificate Of Another User")
         return proof
+
+    async def verify(self, token: str, secure: bool) -> Proof:
+        """Whom ``token`` in a request proves, which others could not read if ``secure``. Raises NotProven; SIPError
+        when nobody can tell."""
+        assert self.bearers is not None
+        return self._of_user(await self.bearers.verify(token, secure))
+
+    def _of_user(self, proof: Proof) -> Proof:
+        """An alias proves whom it stands for."""
+        return Proof(self._ours.user(Uri.parse(proof.user)), proof.until) if self._ours.has_aliases else proof
 
     def bind(self, flow: Flow, proof: Proof) -> None:
         """``flow`` is that user's from now on, whom nobody asks again before the end of ``proof``."""

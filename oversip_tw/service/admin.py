@@ -7,12 +7,16 @@ from typing import Any
 
 from twisted.internet.error import CannotListenError
 
+from oversip_tw.interfaces import Clock, Log
 from oversip_tw.promise import spawn
-from oversip_tw.service.admin_token import NoToken, tokens_of
 from oversip_tw.service.api import SCHEMAS, TABLE, Context
 from oversip_tw.service.build import Parts, StartUpError
+from oversip_tw.transport.port import os_text
 from oversip_tw.web import Health, LimitedSite, Metrics, Reading
-from oversip_tw.web.api import Api, Guard
+from oversip_tw.web.api import Api
+
+#: a part of what health tells: calls go on without it, and the next server has the same
+_STORE = "store"
 
 
 def open_admin(parts: Parts, reactor: Any) -> Any:
@@ -20,22 +24,19 @@ def open_admin(parts: Parts, reactor: Any) -> Any:
     wanted = parts.config.admin
     if wanted.port is None:
         return None
-    try:
-        tokens = tokens_of(parts.config)
-    except NoToken as error:
-        raise StartUpError(str(error)) from None
-    site = LimitedSite(_api(parts, reactor, tokens), reactor)
+    site = LimitedSite(_api(parts, reactor), reactor)
     try:
         return reactor.listenTCP(wanted.port, site, interface=wanted.address)
     except CannotListenError as error:
-        raise StartUpError(f"cannot listen on admin {wanted.address}:{wanted.port}: {error.socketError}") from None
+        place, why = f"{wanted.address}:{wanted.port}", os_text(error.socketError)
+        raise StartUpError(f"cannot listen on admin {place}: {why}") from None
 
 
-def _api(parts: Parts, reactor: Any, tokens: tuple[str, ...]) -> Api:
-    core, admin = parts.element.core, parts.config.admin
+def _api(parts: Parts, reactor: Any) -> Api:
+    core, strangers = parts.element.core, Strangers(parts.log, reactor)
 
     def works() -> dict[str, bool]:
-        return {"accepting": not parts.element.draining}
+        return {"accepting": not parts.element.draining, _STORE: parts.stores.work}
 
     def changed(peer: str, method: str, path: str, status: int) -> None:
         core.log.info(
@@ -45,14 +46,31 @@ def _api(parts: Parts, reactor: Any, tokens: tuple[str, ...]) -> Api:
     return Api(
         TABLE,
         SCHEMAS,
-        {"/health": Health(works), "/metrics": Metrics(readings(parts))},
+        {"/health": Health(works, spared=[_STORE]), "/metrics": Metrics(readings(parts))},
         Context(parts),
-        Guard(tokens, (admin.address, *admin.hosts)),
+        parts.guard,
         reactor,
         spawn,
         core.unexpected,
         changed,
+        strangers.refused,
     )
+
+
+class Strangers:
+    """Tells in the log of those who show a token that is none: a line a second at most."""
+
+    def __init__(self, log: Log, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._quiet_until = 0.0
+
+    def refused(self, peer: str) -> None:
+        """Somebody was not let in."""
+        now = self._clock.seconds()
+        if now >= self._quiet_until:
+            self._quiet_until = now + 1
+            self._log.warn("admin: wrong token from {peer}", peer=peer)
 
 
 def readings(parts: Parts) -> list[Reading]:
@@ -69,6 +87,7 @@ def readings(parts: Parts) -> list[Reading]:
     return [
         gauge("bindings", "Bindings of registered phones.", lambda: parts.location.count),
         gauge("users", "Users in the store.", lambda: parts.users.known or 0),
+        gauge("store_up", "1 while the store answers, else 0.", lambda: float(parts.stores.work)),
         gauge("transactions", "Transactions that stand.", lambda: transactions.count),
         gauge("connections", "Connections that others opened.", lambda: parts.streams.connections.count),
         gauge("websockets", "Open WebSockets.", lambda: sum(each.open for each in parts.websockets)),

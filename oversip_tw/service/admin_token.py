@@ -27,6 +27,11 @@ def tokens_of(config: Config) -> tuple[str, ...]:
     return (*given, *lines)
 
 
+def admitted(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `Guard.use` takes. Raises NoToken."""
+    return tokens_of(config), (config.admin.address, *config.admin.hosts)
+
+
 def token_mistakes(config: Config) -> list[Mistake]:
     """A file that holds no token."""
     try:

@@ -19,25 +19,26 @@ from oversip_tw.logic import EdgeLogic
 from oversip_tw.outbound.flows import FlowTable
 from oversip_tw.presence import settings as presence
 from oversip_tw.proxy.user_rules import Rules
+from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.registrar.replica import Replica
 from oversip_tw.server.assembly import Settings, Surroundings, assemble
 from oversip_tw.server.element import Element
 from oversip_tw.service import settings
-from oversip_tw.service.admin_token import token_mistakes
+from oversip_tw.service.admin_token import NoToken, admitted, token_mistakes
 from oversip_tw.service.bridge import FromThread
 from oversip_tw.service.hooks import HooksError, load_hooks
 from oversip_tw.service.ice import TurnCredentials, with_ice
 from oversip_tw.service.identifiers import Identifiers
+from oversip_tw.service.kicked import close_unbound
 from oversip_tw.service.proofs import Proving, WrongFile, proving
 from oversip_tw.service.proofs import mistakes as proof_mistakes
-from oversip_tw.service.stores import Stores, node_name, open_stores
+from oversip_tw.service.stores import Stores, node_name, open_stores, user_file_mistakes
 from oversip_tw.service.tls_files import certificate_mistakes, client_tls
 from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.ports import BindingStore, Users
-from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.transaction.wheel import TimerWheel
 from oversip_tw.transport.client_tls import ClientTls
 from oversip_tw.transport.connector import Connector
@@ -51,6 +52,7 @@ from oversip_tw.transport.stream import Streams
 from oversip_tw.transport.tls import CertificateError
 from oversip_tw.transport.websocket import WebSocketFactory
 from oversip_tw.web import phone_page
+from oversip_tw.web.api import Guard
 
 
 class Nobody:
@@ -97,6 +99,8 @@ class Parts:
     websockets: list[WebSocketFactory]
     #: makes the factory of a WebSocket listener
     websocket: Callable[[Listen, BoundListener], WebSocketFactory]
+    #: lets people in at the admin port
+    guard: Guard
 
     @property
     def users(self) -> Users:
@@ -118,6 +122,7 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
     rules = _rules(config)
     hooks = _hooks(config, hooks)
     proofs = _proving(config, reactor, log)
+    guard = _guard(config)
     from_thread = FromThread(reactor)
     stores = _stores(config, reactor, from_thread, log)
     store = stores.bindings
@@ -159,10 +164,10 @@ def build(config: Config, reactor: Any, log: Log, hooks: Hooks | None = None) ->
         websockets.append(factory)
         return factory
 
-    location = _following(element, rules, stores, reactor)
+    location = _following(element, rules, stores, reactor, flows)
     return Parts(
         config, log, element, trust, location, stores, flows, streams, listeners, connector, lookups, hooks,
-        proofs, turn, from_thread, offers, websockets, websocket,
+        proofs, turn, from_thread, offers, websockets, websocket, guard,
     )  # fmt: skip
 
 
@@ -173,17 +178,25 @@ def _report(streams: Streams, element: Element) -> None:
 
 
 def _following(
-    element: Element, rules: tuple[Mapping[str, Rules], Mapping[str, Rules]], stores: Stores, reactor: Any
+    element: Element,
+    rules: tuple[Mapping[str, Rules], Mapping[str, Rules]],
+    stores: Stores,
+    reactor: Any,
+    flows: FlowTable,
 ) -> MemoryLocation:
     """The location, which hears of other servers; and the rules of users know those of the configuration, and those in
     the store as they come and go."""
     element.core.rules.configure(*rules)
-    if isinstance(stores.bindings, SqlStore):
-        stores.bindings.rules.follow(element.core.rules.store)
+    if stores.rules is not None:
+        stores.rules.rules.follow(element.core.rules.store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     if stores.follow is not None:
-        stores.follow(Replica(location, reactor))
+
+        def left(binding: Binding) -> None:
+            close_unbound(location, flows, [binding], "ended at another server")
+
+        stores.follow(Replica(location, reactor, left))
     return location
 
 
@@ -248,8 +261,9 @@ def _element_settings(
 
 def mistakes(config: Config) -> list[Mistake]:
     """What is wrong with a configuration that reads well: certificates that are none, rules that lead nowhere,
-    no token, hooks that cannot be loaded."""
+    no token, no users, hooks that cannot be loaded."""
     found = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config), *token_mistakes(config)]
+    found += user_file_mistakes(config)
     try:
         _hooks(config)
     except StartUpError as error:
@@ -264,9 +278,16 @@ def _proving(config: Config, reactor: Any, log: Log) -> Proving:
         raise StartUpError(str(wrong)) from None
 
 
+def _guard(config: Config) -> Guard:
+    try:
+        return Guard(*admitted(config))
+    except NoToken as error:
+        raise StartUpError(str(error)) from None
+
+
 def _turn(config: Config, proofs: Proving, element: Element) -> TurnCredentials:
     try:
-        return TurnCredentials(config, proofs, element.authenticator)
+        return TurnCredentials(config, proofs, element.authenticator, element.core.ours)
     except WrongFile as wrong:
         raise StartUpError(str(wrong)) from None
 

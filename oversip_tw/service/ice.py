@@ -13,10 +13,12 @@ from oversip_tw.auth.challenge import BEARER, Challenge
 from oversip_tw.auth.ephemeral import made
 from oversip_tw.config import Config, Listen
 from oversip_tw.interfaces import NotProven
+from oversip_tw.proxy.ours import Ours
 from oversip_tw.service import settings
 from oversip_tw.service.proofs import Proving, turn_secret
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.sip.errors import SIPError
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transport.websocket.origin import Origins
 from oversip_tw.web import Asking, Ice, Unproven
 
@@ -24,13 +26,15 @@ from oversip_tw.web import Asking, Ice, Unproven
 class TurnCredentials:
     """Credentials by coturn's REST scheme: the name bears their end, the password is an HMAC of it."""
 
-    def __init__(self, config: Config, proving: Proving, authenticator: Authenticator) -> None:
-        """Raises WrongFile."""
+    def __init__(self, config: Config, proving: Proving, authenticator: Authenticator, ours: Ours) -> None:
+        """``ours``: whose users they are. Raises WrongFile."""
         assert config.turn is not None
         self._config = config
         self._turn = config.turn
         self._proving = proving
         self._authenticator = authenticator
+        self._ours = ours
+        self._realms = settings.by_domain(config).realms
         self._secret = turn_secret(config)
 
     def use(self, secret: bytes) -> None:
@@ -41,7 +45,7 @@ class TurnCredentials:
         """What whoever asks may put into RTCPeerConnection. Raises Unproven."""
         if not (asking.secure or self._config.auth.plain_tokens):
             raise Unproven(403, "Use https")
-        aor = await self._user(listen, asking)
+        aor = self._ours.user(Uri.parse(await self._user(listen, asking)))
         name = f"{int(wall()) + self._turn.life}:{aor.partition(':')[2]}"
         password = made(self._secret, name)
         server = {"urls": list(self._turn.uris), "username": name, "credential": password}
@@ -51,15 +55,16 @@ class TurnCredentials:
         scheme, _, token = asking.authorization.partition(" ")
         domains = self._config.domains
         domain = asking.domain if asking.domain in domains else domains[0]
+        realm = self._realms.get(domain, domain)
         if scheme.lower() == "bearer":
-            return await self._by_token(token.strip(), asking, domain, listen)
+            return await self._by_token(token.strip(), asking, realm, listen)
         if not asking.authorization and self._proving.handshakes is not None:
             proof = await self._proving.handshakes.by_cookie(asking.cookie)
             if proof is not None:
                 return proof.user
         try:
             name = await self._authenticator.check_http(
-                asking.authorization, "GET", asking.target, domain, asking.peer[0], self._offered(listen)
+                asking.authorization, "GET", asking.target, realm, asking.peer[0], self._offered(listen)
             )
             return aor_of(name, domain)
         except Challenge as challenge:
@@ -69,18 +74,18 @@ class TurnCredentials:
         except SIPError as refusal:
             raise Unproven(refusal.status, refusal.reason) from None
 
-    async def _by_token(self, token: str, asking: Asking, domain: str, listen: Listen) -> str:
+    async def _by_token(self, token: str, asking: Asking, realm: str, listen: Listen) -> str:
         if self._proving.bearers is None:
-            raise Unproven(401, "Who Are You?", self._challenge(domain, listen))
+            raise Unproven(401, "Who Are You?", self._challenge(realm, listen))
         try:
             return (await self._proving.bearers.verify(token, asking.secure)).user
         except NotProven as refusal:
-            raise Unproven(401, str(refusal), self._challenge(domain, listen, "invalid_token")) from None
+            raise Unproven(401, str(refusal), self._challenge(realm, listen, "invalid_token")) from None
         except SIPError as refusal:
             raise Unproven(refusal.status, refusal.reason, refusal.headers) from None
 
-    def _challenge(self, domain: str, listen: Listen, error: str = "") -> tuple[tuple[str, str], ...]:
-        return self._authenticator.challenge(domain, False, False, self._offered(listen), error).headers
+    def _challenge(self, realm: str, listen: Listen, error: str = "") -> tuple[tuple[str, str], ...]:
+        return self._authenticator.challenge(realm, False, False, self._offered(listen), error).headers
 
     def _offered(self, listen: Listen) -> tuple[str, ...]:
         """Digest as on that listener, and Bearer wherever tokens count."""

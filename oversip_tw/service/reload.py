@@ -10,6 +10,7 @@ import attrs
 from oversip_tw.config import Config, ConfigError
 from oversip_tw.promise import spawn
 from oversip_tw.service import settings
+from oversip_tw.service.admin_token import NoToken, admitted, token_mistakes
 from oversip_tw.service.build import Parts, make_hooks
 from oversip_tw.service.hooks import HooksError, initialise, modules_anew
 from oversip_tw.service.proofs import mistakes as proof_mistakes
@@ -19,7 +20,7 @@ from oversip_tw.service.user_rules import configured, rule_mistakes
 from oversip_tw.transport.tls import CertificateError
 
 #: what is taken over from a new file; everything else waits for the next start
-TAKEN_OVER = ("hooks", "edge", "trusted", "route", "profile", "user_rules")
+TAKEN_OVER = ("hooks", "edge", "trusted", "route", "profile", "user_rules", "admin")
 
 Reread = Callable[[], Config]
 
@@ -43,13 +44,14 @@ def fresh_config(old: Config, reread: Reread | None) -> tuple[Config, list[str]]
     taken = {name: getattr(new, name) for name in TAKEN_OVER}
     if (old.edge is None) != (new.edge is None):
         taken["edge"] = old.edge
+    if (old.admin.address, old.admin.port) != (new.admin.address, new.admin.port):
+        taken["admin"] = old.admin  # who may use the port depends on where it is
     waiting = [
         option.name
         for option in attrs.fields(Config)
         if option.name not in TAKEN_OVER and getattr(old, option.name) != getattr(new, option.name)
     ]
-    if taken["edge"] is not new.edge:
-        waiting.append("edge")
+    waiting += [name for name in ("edge", "admin") if taken[name] is not getattr(new, name)]
     return attrs.evolve(old, **taken), waiting
 
 
@@ -57,6 +59,7 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     """Work by the file as it is now: as `fresh_config`. Raises Refused, and then nothing has changed."""
     config, waiting = fresh_config(old, reread)
     wrong = [*certificate_mistakes(config), *proof_mistakes(config), *rule_mistakes(config)]
+    wrong += token_mistakes(config)
     if wrong:
         raise Refused([str(mistake) for mistake in wrong])
     element = parts.element
@@ -70,8 +73,9 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
                 hooks.edge = None if element.logic is None else element.logic.edge
                 initialise(hooks)
             towards = client_tls(config)
+            admitting = admitted(config)
             parts.listeners.reload()
-    except (HooksError, CertificateError) as error:
+    except (HooksError, CertificateError, NoToken) as error:
         raise Refused([str(error)]) from None
     parts.connector.use_tls(towards)
     element.core.use(settings.routing(config))
@@ -79,6 +83,7 @@ def reload(parts: Parts, old: Config, reread: Reread | None) -> tuple[Config, li
     parts.trust.rewrite(settings.trusted(config))
     element.authenticator.rotate(os.urandom(32))
     parts.proving.reread(config)
+    parts.guard.use(*admitting)
     if parts.turn is not None:
         parts.turn.use(turn_secret(config))
     edge = settings.edge(config)

@@ -143,7 +143,8 @@ class Server(Service):
         hooking.tell(hooking.hooks.on_user_reload)
 
     def reload(self) -> None:
-        """SIGHUP: read profiles, routes, trusted peers, the edge, hooks, users and certificates again, all or nothing.
+        """SIGHUP: read profiles, routes, trusted peers, the edge, hooks, users, tokens and certificates again, all or
+        nothing.
         What is wrong is logged; nobody is disconnected, and no call ends."""
         log = self.parts.log
         if self.parts.element.draining:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oversip_tw.config import Config
+from oversip_tw.config import Config, Mistake
 from oversip_tw.interfaces import Log
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.registrar.replica import Replica
-from oversip_tw.store.ports import BindingStore, Source, Users
+from oversip_tw.store.ports import BindingStore, RuleStore, Source, Users
 from oversip_tw.store.sqlite import SqliteStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.store.worker import FromThread
@@ -33,6 +33,13 @@ class Stores:
     sources: tuple[Source, ...]
     #: says whose memory hears of what other servers do; None: there are no others
     follow: Callable[[Replica], None] | None = None
+    #: where users' calls go; None: memory alone knows
+    rules: RuleStore | None = None
+
+    @property
+    def work(self) -> bool:
+        """All of them answer."""
+        return all(source.works for source in self.sources)
 
     def start(self) -> None:
         """Follow what others change."""
@@ -60,21 +67,21 @@ def open_stores(config: Config, reactor: Any, from_thread: FromThread, log: Log)
     follow = getattr(store, "follow", None)
     if config.users.kind == "store":
         users: Users = KnownUsers() if store is None else store.users
-        return Stores(store, users, () if store is None else (store,), follow)
+        return Stores(store, users, () if store is None else (store,), follow, store)
     try:
         users, source = _users(config, reactor, from_thread, failed)
     except StoreFailed:
         if store is not None:
             store.abandon()
         raise
-    return Stores(store, users, (source,) if store is None else (source, store), follow)
+    return Stores(store, users, (source,) if store is None else (source, store), follow, store)
 
 
 # Each backend is imported where it is used: nobody pays for the libraries of another.
 
 
-class _Whole(BindingStore, Protocol):
-    """A store of bindings that knows users, too."""
+class _Whole(BindingStore, RuleStore, Protocol):
+    """A store of bindings that knows users and their rules, too."""
 
     @property
     def users(self) -> KnownUsers: ...
@@ -94,6 +101,18 @@ def _store(config: Config, reactor: Any, from_thread: FromThread, failed: Failed
 
         return PostgresStore(given.url or "", reactor, from_thread, given.commit_delay, failed)
     return SqliteStore(given.path or "", reactor, from_thread, given.commit_delay, failed)
+
+
+def user_file_mistakes(config: Config) -> list[Mistake]:
+    """A file that names no users."""
+    if config.users.kind == "htdigest":
+        from oversip_tw.store import htdigest
+
+        try:
+            htdigest.read(config.users.path or "")
+        except StoreFailed as error:
+            return [Mistake("users.path", str(error))]
+    return []
 
 
 def _users(config: Config, reactor: Any, from_thread: FromThread, failed: Failed) -> tuple[Users, Source]:

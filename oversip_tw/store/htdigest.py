@@ -72,6 +72,11 @@ class HtdigestUsers(KnownUsers):
         self.replace(read(path))
         self._polling: Delayed | None = None
 
+    @property
+    def works(self) -> bool:
+        """As `Source.works`: the file that was read is there."""
+        return _stamp_of(self._path) == self._stamp
+
     def start(self) -> None:
         self._polling = self._clock.callLater(POLL_INTERVAL, self._poll)
 

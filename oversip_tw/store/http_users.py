@@ -85,6 +85,11 @@ class HttpUsers:
         #: questions under way
         self._asking: dict[tuple[str, str], Promise[Digests]] = {}
 
+    @property
+    def works(self) -> bool:
+        """As `Source.works`."""
+        return not self._complaint
+
     async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
         """As `ports.Users.ha1`; what is remembered is given without a wait."""
         position = POSITIONS.get(algorithm)

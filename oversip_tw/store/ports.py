@@ -10,15 +10,24 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar import changes
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
+from oversip_tw.store.rules import KnownRules
 
-__all__ = ["Accounts", "BindingStore", "Digests", "Source", "StoreFailed", "UnknownUser", "UserExists", "Users"]
+__all__ = [
+    "Accounts", "BindingStore", "Digests", "RuleStore", "Rulebook", "Source", "StoreFailed", "UnknownUser",
+    "UserExists", "Users",
+]  # fmt: skip
 
 
 class Source(Protocol):
     """Something that users or bindings come from. It is made by reading what is there, or raising StoreFailed."""
+
+    @property
+    def works(self) -> bool:
+        """It answered when it was last asked."""
 
     def start(self) -> None:
         """Follow from now on what others change. The reactor runs, or will soon."""
@@ -49,6 +58,31 @@ class BindingStore(changes.BindingStore, Source, Protocol):
 
     def secrets(self, name: str, length: int = 32) -> tuple[bytes, ...]:
         """Keys of that name, newest first, made up when there is none. For start-up: it waits. Raises StoreFailed."""
+
+
+class RuleStore(Protocol):
+    """Where users' calls go, for a running server."""
+
+    @property
+    def rules(self) -> KnownRules:
+        """All there are, in memory."""
+
+    async def set_rules(self, aor: str, rules: Rules) -> None:
+        """Let ``rules`` hold for ``aor`` (`Uri.aor`) instead of all that were set; durable, and known, when this
+        returns. Raises StoreFailed."""
+
+
+class Rulebook(Protocol):
+    """The same for the command line: everything here waits. Raises StoreFailed."""
+
+    def is_user(self, name: str, domain: str) -> bool:
+        """The store has such a user."""
+
+    def of(self, aor: str) -> Rules:
+        """What is set for that user."""
+
+    def set(self, aor: str, rules: Rules) -> None:
+        """As `RuleStore.set_rules`."""
 
 
 class Accounts(Protocol):

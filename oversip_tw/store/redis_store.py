@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from oversip_tw.interfaces import Delayed
 from oversip_tw.promise import Promise, spawn
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, Outdated, StoreAway, StoreFailed
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.redis_keys import SCHEMA, Keys, check_schema, loaded, secrets_of
 from oversip_tw.store.redis_link import PATIENCE, Argument, Place, Waiting
+from oversip_tw.store.redis_rules import RedisRules
 from oversip_tw.store.redis_scripts import LEASE, LOAD, SECRET, WRITE
 from oversip_tw.store.redis_session import Session
 from oversip_tw.store.redis_users import RedisUsers
@@ -89,6 +91,7 @@ class RedisStore:
             check_schema(self._waiting, self._keys)
             self._refuse_a_twin(self._waiting)
             self.users = RedisUsers(self._keys, self._waiting)
+            self.rules = RedisRules(self._keys, self._waiting)
         except BaseException:
             self._waiting.close()
             raise
@@ -103,7 +106,7 @@ class RedisStore:
             self._left,
             failed,
         )
-        self.users.session = self._session
+        self.users.session = self.rules.session = self._session
 
     def _refuse_a_twin(self, waiting: Waiting) -> None:
         """Two servers of one name would end each other's bindings."""
@@ -114,6 +117,11 @@ class RedisStore:
                 f'{self._settings.place.title}: another server is node "{self._settings.node}": '
                 "give each a node_id of its own"
             )
+
+    @property
+    def works(self) -> bool:
+        """As `ports.Source.works`."""
+        return self._session.up
 
     def follow(self, follower: Follower) -> None:
         """``follower`` hears of other servers from now on. Call it before `start`."""
@@ -164,6 +172,10 @@ class RedisStore:
             self._first.cancel()
         self._began.resolve(None)
         self._session.close()
+
+    async def set_rules(self, aor: str, rules: Rules) -> None:
+        """As `ports.RuleStore.set_rules`."""
+        await self.rules.put(aor, rules)
 
     # -- writing
 
@@ -236,6 +248,8 @@ class RedisStore:
                 self._changed(*rest[:3], values=rest[3:])
             elif kind == b"U":
                 self.users.changed(*rest)
+            elif kind == b"R":
+                self.rules.changed(*rest)
             elif kind == b"N":
                 self._heard_of[rest[0].decode()] = self._reactor.seconds()
         except (ValueError, TypeError) as error:
@@ -264,8 +278,9 @@ class RedisStore:
         """Both connections stand, and messages are kept: compare everything, then go on."""
         self._early = []
         await self._renew()
-        await self._give_back()
+        lost = await self._give_back()
         await self.users.reload()
+        await self.rules.reload(lost)
         await self._compare(settled=False)
         self._catch_up()
         now = self._reactor.seconds()
@@ -274,11 +289,12 @@ class RedisStore:
         self._beat = self._reactor.callLater(self._settings.lease / _BEATS, self._tick)
         self._settle = self._reactor.callLater(self._settings.lease, self._settled)
 
-    async def _give_back(self) -> None:
-        """If Redis has lost everything: flow tokens have to stay good, on all servers."""
-        await self._session.call("SET", self._keys.schema, SCHEMA, "NX")
+    async def _give_back(self) -> bool:
+        """If Redis has lost everything: flow tokens have to stay good, on all servers. Whether it has."""
+        lost = await self._session.call("SET", self._keys.schema, SCHEMA, "NX")
         for name, secrets in self._secrets.items():
             await self._session.run(SECRET, [self._keys.secret(name)], [*secrets])
+        return lost is not None
 
     def _there(self) -> None:
         self._began.resolve(None)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.passwords import Digests, UnknownUser, UserExists, checked
 from oversip_tw.store.redis_link import Waiting
@@ -59,8 +60,8 @@ class RedisUsers(KnownUsers):
         assert session is not None
         value = records.digests_written(digests)
         done = await session.run(
-            USER, [self._keys.users, self._keys.users_version],
-            [self._keys.events, how, records.field_of(name, domain), value],
+            USER, [self._keys.users, self._keys.users_version, self._keys.rules],
+            [self._keys.events, how, records.field_of(name, domain), value, records.named(aor_of(name, domain))],
         )  # fmt: skip
         if done:
             self.set(name, domain, digests if how != "remove" else None)
@@ -82,8 +83,9 @@ class RedisAccounts:
 
     def _change(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool:
         done = self._waiting.call(
-            "EVAL", USER.text, 2, self._keys.users, self._keys.users_version,
+            "EVAL", USER.text, 3, self._keys.users, self._keys.users_version, self._keys.rules,
             self._keys.events, how, records.field_of(name, domain), records.digests_written(digests),
+            records.named(aor_of(name, domain)),
         )  # fmt: skip
         return bool(done)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from oversip_tw.proxy.user_rules import NONE, Rules
+from oversip_tw.store.passwords import is_user
 from oversip_tw.store.sql import Database
 
 #: hears the AoR and what holds for it from now on; `NONE`: nothing
@@ -25,9 +26,7 @@ _SET = (
 
 
 class KnownRules:
-    """All rules of the store, kept like its table. Few users have any, and each call asks."""
-
-    __slots__ = ("_heard", "_rules", "version")
+    """All rules of the store. Few users have any, and each call asks."""
 
     def __init__(self) -> None:
         self._rules: dict[str, Rules] = {}
@@ -44,10 +43,23 @@ class KnownRules:
     def take(self, rows: list[Row]) -> None:
         """Take over rows of `changed_since`."""
         for row in rows:
-            aor, rules = row[0], _rules(row)
-            self._rules[aor] = rules
+            self.set(row[0], _rules(row))
             self.version = max(self.version, row[5])
-            self._heard(aor, rules)
+
+    def set(self, aor: str, rules: Rules) -> None:
+        """What holds for one user from now on; `NONE`: nothing."""
+        if rules == NONE:
+            self._rules.pop(aor, None)
+        else:
+            self._rules[aor] = rules
+        self._heard(aor, rules)
+
+    def replace(self, rules: Mapping[str, Rules]) -> None:
+        """These are all there are."""
+        for aor in self._rules.keys() - rules.keys():
+            self.set(aor, NONE)
+        for aor, each in rules.items():
+            self.set(aor, each)
 
 
 def _nobody(aor: str, rules: Rules) -> None:
@@ -70,6 +82,22 @@ def set_rules(database: Database, aor: str, rules: Rules) -> None:
     database.execute(
         _SET, (aor, rules.forward_busy, rules.forward_no_answer, rules.forward_unregistered, rules.ring_timeout)
     )
+
+
+class SqlRules:
+    """`ports.Rulebook`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_user(self, name: str, domain: str) -> bool:
+        return is_user(self._database, name, domain)
+
+    def of(self, aor: str) -> Rules:
+        return rules_of(self._database, aor)
+
+    def set(self, aor: str, rules: Rules) -> None:
+        set_rules(self._database, aor, rules)
 
 
 def _rules(row: Row) -> Rules:

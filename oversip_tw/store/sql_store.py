@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from oversip_tw.interfaces import Clock, Delayed
 from oversip_tw.promise import Promise, spawn
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, StoreFailed
 from oversip_tw.store import bindings, rules
@@ -100,6 +101,11 @@ class SqlStore:
         else:
             self._said = ""
 
+    @property
+    def works(self) -> bool:
+        """As `ports.Source.works`; it is asked once a second."""
+        return not self._said
+
     async def refresh_users(self) -> None:
         """Take over what another process did to the users and their rules. Raises StoreFailed."""
         version, ruled = self.users.version, self.rules.version
@@ -117,6 +123,10 @@ class SqlStore:
         """Let ``work`` change users or rules; what it did is durable, and known here. Raises as `ask`."""
         await self._worker.write(work)
         await self.refresh_users()
+
+    async def set_rules(self, aor: str, given: Rules) -> None:
+        """As `ports.RuleStore.set_rules`."""
+        await self.change(lambda database: rules.set_rules(database, aor, given))
 
     def abandon(self) -> None:
         """Close it without waiting for anything: nothing has begun."""

@@ -24,8 +24,8 @@ class KnownUsers:
 
     def __init__(self) -> None:
         self._digests: dict[tuple[str, str], Digests] = {}
-        #: names by userhash and domain; None: nobody has asked for one yet
-        self._names: dict[tuple[str, str], str] | None = None
+        #: names by userhash, of each domain and realm that somebody has asked about
+        self._names: dict[tuple[str, str], dict[str, str]] = {}
         #: number of the newest change that is known here
         self.version = 0
 
@@ -50,25 +50,25 @@ class KnownUsers:
         digest = digests[position]
         return None if digest is None else digest.hex()
 
-    def name_of(self, userhash: str, domain: str, algorithm: str) -> str | None:
+    def name_of(self, userhash: str, domain: str, realm: str) -> str | None:
         """Who has that userhash (RFC 7616 §3.4.4) by any of `ALGORITHMS`; they give different ones."""
-        if self._names is None:
-            self._names = {}
-            for name, home in self._digests:
-                self._note(name, home, True)
-        return self._names.get((userhash, domain.lower()))
+        domain = domain.lower()
+        names = self._names.get((domain, realm))
+        if names is None:
+            there = [name for name, home in self._digests if home == domain]
+            names = {hash: name for name in there for hash in _userhashes(name, realm)}
+            self._names[domain, realm] = names
+        return names.get(userhash)
 
     def _note(self, name: str, domain: str, there: bool) -> None:
         """Somebody came or went."""
-        if self._names is None:
-            return
-        octets = f"{name}:{domain}".encode("utf-8", "surrogateescape")
-        for hash in ALGORITHMS.values():
-            key = (hashlib.new(hash, octets, usedforsecurity=False).hexdigest(), domain)
-            if there:
-                self._names[key] = name
-            else:
-                self._names.pop(key, None)
+        for (home, realm), names in self._names.items():
+            if home == domain:
+                for hash in _userhashes(name, realm):
+                    if there:
+                        names[hash] = name
+                    else:
+                        names.pop(hash, None)
 
     def set(self, user: str, domain: str, digests: Digests | None) -> None:
         """Remember what `passwords.digests` gave; None: the user is gone."""
@@ -80,7 +80,7 @@ class KnownUsers:
 
     def replace(self, digests: dict[tuple[str, str], Digests]) -> None:
         """These are all there are, domains in lower case."""
-        self._digests, self._names = digests, None
+        self._digests, self._names = digests, {}
 
     def names(self) -> Collection[tuple[str, str]]:
         """Name and domain of every user."""
@@ -91,6 +91,11 @@ class KnownUsers:
         for name, domain, md5, sha_256, sha_512_256, removed, version in rows:
             self.set(name, domain, None if removed else (md5, sha_256, sha_512_256))
             self.version = max(self.version, version)
+
+
+def _userhashes(name: str, realm: str) -> list[str]:
+    octets = f"{name}:{realm}".encode("utf-8", "surrogateescape")
+    return [hashlib.new(hash, octets, usedforsecurity=False).hexdigest() for hash in ALGORITHMS.values()]
 
 
 def changed_since(

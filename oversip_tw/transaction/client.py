@@ -9,27 +9,23 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.transaction import OVER, Transaction
 from oversip_tw.transaction.users import GONE, NOBODY, ClientUser
-from oversip_tw.transaction.wheel import Lasting, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import ClientKey, Transactions
 
 
 # which timer has fired
-RESEND: Final = 0
-GIVE_UP: Final = 1
-OVER: Final = 2
+RESEND: Final = 1
+GIVE_UP: Final = 2
 LOST: Final = 3
 
 
-class ClientTransaction(Lasting):
+class ClientTransaction(Transaction):
     """One request that we sent, and who waits for the responses."""
 
-    __slots__ = (
-        "_data", "_ends", "_interval", "_timer", "client_flow", "finished", "flow", "key", "request", "table", "timers",
-        "user",
-    )  # fmt: skip
+    __slots__ = ("_data", "_ends", "_interval", "finished", "key", "user")
 
     def __init__(
         self,
@@ -49,7 +45,6 @@ class ClientTransaction(Lasting):
         self.request = request
         self._data = request.to_bytes()
         self.flow = flow
-        #: it goes to a client, which cannot be dialled
         self.client_flow = client_flow
         self.user = user
         #: a final response came, or the transaction has ended
@@ -59,7 +54,7 @@ class ClientTransaction(Lasting):
         #: when the timer that gives up fires, B or F, in seconds of the wheel
         self._ends = 0.0
         #: the one that is next; over a connection, once the final response is there, the one that ends it all, D or M
-        self._timer: Timer | None = None
+        self._timer = None
 
     def start(self) -> None:
         """Send the request and start the timers."""
@@ -122,9 +117,6 @@ class ClientTransaction(Lasting):
         """For a user that needs it no more: keep no request. Repeated responses are known by the key."""
         self.request, self._data = GONE, b""
 
-    def terminate(self) -> None:
-        """Leave the table at once and stop all timers. What comes after that is ignored."""
-
     def fired(self, which: int) -> None:
         """A timer of this transaction has fired."""
         if which == OVER:
@@ -139,27 +131,10 @@ class ClientTransaction(Lasting):
     def _send_again(self) -> None:
         """Timer A or E."""
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _timed_out(self) -> None:
         user = self.user
         self.terminate()
         user.timed_out(self)
-
-    def over(self) -> None:
-        """All repetitions have been absorbed."""
-        self.terminate()
-
-    def _absorb(self, seconds: float) -> None:
-        """Stand for so many ``seconds`` more."""
-        if self.flow.reliable:
-            # it may end with its connection, and shall not keep that in memory any longer
-            self._timer = self.table.wheel.start(seconds, self, OVER)
-        else:
-            self.table.wheel.last(seconds, self)
 
     def _finish(self) -> None:
         """The final response came, or none is waited for any more."""

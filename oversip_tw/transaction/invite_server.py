@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.server import OVER, ServerTransaction
+from oversip_tw.transaction.server import ServerTransaction
+from oversip_tw.transaction.transaction import OVER
 from oversip_tw.transaction.users import ServerUser
 from oversip_tw.transaction.wheel import Timer
 

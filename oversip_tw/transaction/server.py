@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
-from oversip_tw.transaction.timers import Timers
+from oversip_tw.transaction.transaction import Transaction
 from oversip_tw.transaction.users import GONE, NOBODY, ServerUser
-from oversip_tw.transaction.wheel import Lasting, Timer
 
 if TYPE_CHECKING:
     from oversip_tw.transaction.table import Key, Transactions
 
 
-#: the timer that has fired: L
-OVER: Final = 0
-
-
-class ServerTransaction(Lasting):
+class ServerTransaction(Transaction):
     """One request that came in, and what was answered."""
 
-    __slots__ = (
-        "_timer", "client_flow", "final_sent", "flow", "key", "quiet", "request", "table", "timers", "user",
-    )  # fmt: skip
+    __slots__ = ("final_sent", "key", "quiet", "user")
 
     def __init__(
         self, table: Transactions, key: Key, request: Request, flow: Flow, client_flow: bool, user: ServerUser
@@ -31,12 +24,12 @@ class ServerTransaction(Lasting):
         self.lasts = False
         self.table = table
         self.key = key
-        self.timers: Timers = table.timers
+        self.timers = table.timers
         #: as it came; `users.GONE` once there is nothing left but to repeat the answer
         self.request = request
         #: where it came from and where the answers go
         self.flow = flow
-        #: it is the flow of a client, which is never dialled; False: of a hop, to which answers reconnect
+        #: False: it is the flow of a hop, to which answers reconnect
         self.client_flow = client_flow
         self.user = user
         #: nobody knows whether the source address is the sender's own, and nothing provisional was said to it: it will
@@ -44,8 +37,7 @@ class ServerTransaction(Lasting):
         self.quiet = False
         #: a final response was handed in, or there will be none
         self.final_sent = False
-        #: the one that is next
-        self._timer: Timer | None = None
+        self._timer = None
 
     def start(self) -> None:
         """Say what is to be said at once."""
@@ -88,31 +80,11 @@ class ServerTransaction(Lasting):
         self.terminate()
         user.failed(self)
 
-    def terminate(self) -> None:
-        """Leave the table at once and stop all timers. What comes after that is ignored."""
-
     def let_go(self) -> None:
         """After the final response, for a user that needs it no more: keep nothing but what repetitions need."""
         if self.client_flow or not self.flow.reliable:
             self.request = GONE  # no connection will have to be opened to where it came from
         self.user = NOBODY
-
-    def over(self) -> None:
-        """All repetitions have been absorbed."""
-        self.terminate()
-
-    def _absorb(self, seconds: float) -> None:
-        """Stand for so many ``seconds`` more."""
-        if self.flow.reliable:
-            # it may end with its connection, and shall not keep that in memory any longer
-            self._timer = self.table.wheel.start(seconds, self, OVER)
-        else:
-            self.table.wheel.last(seconds, self)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _leave(self) -> None:
         self.table.wheel.cut(self)

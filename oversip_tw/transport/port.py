@@ -142,12 +142,13 @@ def listen_tcp(
                 factory = TlsFactory(tls, False, factory, reactor)
             port = reactor.listenTCP(spec.port, factory, spec.backlog, spec.address)
     except CannotListenError as error:
-        raise ListenError(spec, _os_text(error.socketError)) from None
+        raise ListenError(spec, os_text(error.socketError)) from None
     except OSError as error:
-        raise ListenError(spec, _os_text(error)) from None
+        raise ListenError(spec, os_text(error)) from None
     listener.bound(port.getHost().port)
     return port
 
 
-def _os_text(error: Any) -> str:
+def os_text(error: Any) -> str:
+    """What the system says of ``error``, without its number."""
     return str(getattr(error, "strerror", None) or error)

@@ -43,6 +43,8 @@ class BoundedRequest(Request):
     def process(self) -> None:
         """All of it is here."""
         self.channel.persistent = False
+        line: Any = self.channel.transport
+        line.is_asking = False
         self.setHeader(b"Connection", b"close")
         super().process()
 
@@ -59,11 +61,18 @@ class _Timed(ProtocolWrapper):
     """Ends when its time is over, whatever it does."""
 
     factory: LimitedSite
+    #: its request is not all here yet
+    is_asking = True
 
     def connectionMade(self) -> None:
         """It begins."""
         self._end = self.factory.clock.callLater(DEADLINE, self.abortConnection)  # the transport's
         super().connectionMade()
+
+    def make_room(self) -> None:
+        """End for the sake of another, with the reactor's next turn."""
+        self.is_asking = False
+        self.abortConnection()
 
     def connectionLost(self, reason: Any) -> None:  # type: ignore[override]  # its default is a Failure made at import
         """It is over."""
@@ -83,5 +92,11 @@ class LimitedSite(WrappingFactory):
         self.clock = clock
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:  # type: ignore[override]  # as `Factory`
-        """None: there are too many."""
-        return super().buildProtocol(addr) if len(self.protocols) < MOST_CONNECTIONS else None
+        """None: there are too many. Whoever takes the longest to ask makes room: strangers can open them all, and an
+        honest client takes no time."""
+        if len(self.protocols) >= MOST_CONNECTIONS:
+            slowest = next((each for each in self.protocols if each.is_asking), None)
+            if slowest is None:
+                return None
+            slowest.make_room()
+        return super().buildProtocol(addr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +19,8 @@ from oversip_tw.promise import Promise, spawn
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.sip.parser import parse
+from oversip_tw.store.passwords import digests
+from oversip_tw.store.users import KnownUsers
 from oversip_tw.testing import Clock
 from tests.auth.answers import answer, challenge_params, hexhash, request, written
 
@@ -353,9 +355,11 @@ class RefusalTests(Case):
 class NewerFormsTests(Case):
     """auth-int, userhash and one-time nonces, each where it is configured."""
 
-    def use(self, settings: Settings, nonces: NonceSettings | None = None) -> None:
+    def use(
+        self, settings: Settings, nonces: NonceSettings | None = None, domains: Mapping[str, str] | None = None
+    ) -> None:
         self.nonces = Nonces(b"n" * 32, self.clock.seconds, nonces)
-        self.authenticator = Authenticator(settings, self.users, self.nonces, self.logins)
+        self.authenticator = Authenticator(settings, self.users, self.nonces, self.logins, domains=domains)
 
     def test_offer(self) -> None:
         """What is configured stands in every challenge, qop in its order; one nonce for all."""
@@ -406,7 +410,7 @@ class NewerFormsTests(Case):
     def test_userhash(self) -> None:
         """RFC 7616 §3.4.4: the name comes hashed, HA1 is over the name itself; who writes it plainly may."""
         hashes = {hexhash(algorithm, f"alice:{REALM}"): "alice" for algorithm in ALL}
-        self.users.name_of = lambda hash, realm, algorithm: hashes.get(hash)
+        self.users.name_of = lambda hash, domain, realm: hashes.get(hash)
         self.use(Settings(ALL, userhash=True))
         for challenge in self.challenges(request()):
             algorithm = challenge_params(challenge)["algorithm"]
@@ -416,9 +420,19 @@ class NewerFormsTests(Case):
                 self.assertEqual(self.check(request(credentials)), "alice")
             self.assertEqual(self.check(request(answer(challenge, nc=2))), "alice")
 
+    def test_userhash_of_a_realm(self) -> None:
+        """A domain with a realm of its own: the hash is over that, and the user is looked for in the domain."""
+        known = KnownUsers()
+        known.set("alice", REALM, digests("alice", "The Realm", PASSWORD))
+        self.users = known  # type: ignore[assignment]
+        self.use(Settings(userhash=True), domains={"The Realm": REALM})
+        challenge = self.challenge(realm="The Realm")
+        credentials = answer(challenge, over={"userhash": "true"}, named=hexhash("MD5", "alice:The Realm"))
+        self.assertEqual(self.check(request(credentials), "The Realm"), "alice")
+
     def test_a5_hash_of_nobody(self) -> None:
         """A5: the hash of a name that is nobody's costs one look-up and one digest, as that of somebody."""
-        self.users.name_of = lambda hash, realm, algorithm: None
+        self.users.name_of = lambda hash, domain, realm: None
         self.use(Settings(userhash=True))
         credentials = answer(self.challenge(), over={"userhash": "true"}, named="0" * 32)
         before = self.authenticator.digests

@@ -47,6 +47,38 @@ class Check(unittest.SynchronousTestCase):
         self.assertIn("listen[1].certificate: ", first)
         self.assertIn("hooks: cannot load nowhere_to_be_found:Hooks: ModuleNotFoundError", second)
 
+    def test_A15_secrets(self) -> None:
+        """Neither a wrong one nor a good one is repeated; that there is one is said."""
+        wrong = '[admin]\nport = 0\ntoken = "s3cret!"\n[users]\nkind = "http"\nurl = "htp://a:s3cret@b"\ntoken = ""\n'
+        terminal = Terminal(self.mktemp(), wrong)
+        self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+        self.assertEqual(3, len(terminal.err.splitlines()), terminal.err)
+        self.assertNotIn("s3cret", terminal.err)
+        good = wrong.replace("s3cret!", "s3cret-and-longer").replace("htp:", "http:").replace('""', '"s3cret"')
+        terminal = Terminal(self.mktemp(), good)
+        self.assertEqual(terminal.type("check", str(terminal.file), "--effective"), 0)
+        self.assertNotIn("s3cret", terminal.out + terminal.err)
+        self.assertEqual(2, terminal.out.count("# token is set, and not shown\n"))
+        self.assertIn("# url is set, and not shown\n", terminal.out)
+        terminal.file.write_text(good.replace("a:s3cret@", ""))
+        self.assertEqual(terminal.type("check", str(terminal.file), "--effective"), 0)
+        self.assertIn('url = "http://b"\n', terminal.out)
+
+    def test_byte_order_mark(self) -> None:
+        """Some editors begin a file with one."""
+        terminal = Terminal(self.mktemp())
+        terminal.file.write_bytes(b"\xef\xbb\xbf" + terminal.file.read_bytes())
+        self.assertEqual(terminal.type("check", str(terminal.file)), 0)
+
+    def test_file_of_users(self) -> None:
+        """One that is not there, or names none, is told with the key that names it."""
+        terminal = Terminal(self.mktemp(), '[users]\nkind = "htdigest"\npath = "users"\n')
+        for content in (None, "alice:example.org:nothing\n"):
+            if content is not None:
+                (terminal.folder / "users").write_text(content)
+            self.assertEqual(terminal.type("check", str(terminal.file)), 1)
+            self.assertIn("oversip.toml: users.path: cannot ", terminal.err)
+
     def test_authorities_and_profiles(self) -> None:
         """So are the authorities for clients, and what profiles say of TLS, each with its key."""
         terminal = Terminal(

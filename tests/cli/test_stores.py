@@ -21,12 +21,17 @@ class Everywhere(unittest.SynchronousTestCase):
     def terminal(self, text: str) -> Terminal:
         return Terminal(self.mktemp(), f'domains = ["example.org"]\n{text}\n')
 
-    def life_of_a_user(self, terminal: Terminal) -> None:
+    def life_of_a_user(self, terminal: Terminal, own: bool = True) -> None:
+        """``own``: users and their rules are in one store."""
         self.assertEqual(terminal.user("add", "alice", "--password-stdin", stdin="secret\n"), 0, terminal.err)
         self.assertEqual(terminal.user("add", "alice", "--password-stdin", stdin="secret\n"), 1)
         self.assertIn("alice@example.org exists", terminal.err)
         self.assertEqual(terminal.user("passwd", "alice", "--password-stdin", stdin="other\n"), 0)
         self.assertEqual((terminal.user("list"), terminal.out), (0, "alice@example.org\n"))
+        self.assertEqual(terminal.user("forward", "alice", "--busy", "bob", "--ring-timeout", "7"), 0)
+        self.assertEqual(terminal.user("forward", "bob") == 1, own)
+        rules = "forward_busy\tsip:bob@example.org\nforward_no_answer\t-\nforward_unregistered\t-\nring_timeout\t7\n"
+        self.assertEqual((terminal.user("forward", "alice"), terminal.out), (0, rules))
         self.assertEqual(terminal.user("remove", "alice"), 0)
         self.assertEqual((terminal.user("list"), terminal.out), (0, ""))
         self.assertEqual(terminal.user("remove", "alice"), 1)
@@ -38,13 +43,13 @@ class Everywhere(unittest.SynchronousTestCase):
     def test_sqlite(self) -> None:
         """The embedded store, and another file for users."""
         self.life_of_a_user(self.terminal(""))
-        self.life_of_a_user(self.terminal('[users]\nkind = "sqlite"\npath = "users.sqlite"'))
+        self.life_of_a_user(self.terminal('[users]\nkind = "sqlite"\npath = "users.sqlite"'), own=False)
 
     def test_postgresql(self) -> None:
         """PostgreSQL, for everything and for users alone."""
         url = servers.postgresql().database()
         self.life_of_a_user(self.terminal(f'[store]\nkind = "postgresql"\nurl = "{url}"'))
-        self.life_of_a_user(self.terminal(f'[users]\nkind = "postgresql"\nurl = "{url}"'))
+        self.life_of_a_user(self.terminal(f'[users]\nkind = "postgresql"\nurl = "{url}"'), own=False)
 
     def test_postgresql_bindings(self) -> None:
         """What stands in PostgreSQL is listed."""
@@ -62,7 +67,7 @@ class Everywhere(unittest.SynchronousTestCase):
         server = servers.redis()
         server.empty()
         self.life_of_a_user(self.terminal(f'[store]\nkind = "redis"\nurl = "{server.url}"'))
-        self.life_of_a_user(self.terminal(f'[users]\nkind = "redis"\nurl = "{server.url}"'))
+        self.life_of_a_user(self.terminal(f'[users]\nkind = "redis"\nurl = "{server.url}"'), own=False)
 
     def test_away(self) -> None:
         """A database that is not there is one line."""

@@ -34,7 +34,8 @@ class Case(unittest.SynchronousTestCase):
             on_change=lambda change, binding: self.here.append((change, binding.node)),
             elsewhere=lambda change, binding: self.there.append((change, binding.node)),
         )
-        self.replica = Replica(self.location, self.clock)
+        self.left: list[str] = []
+        self.replica = Replica(self.location, self.clock, lambda binding: self.left.append(binding.contact[4:6]))
 
     def hold(self, *bindings: Binding) -> None:
         self.location.commit_now(bindings, ())
@@ -56,7 +57,7 @@ class Adopting(Case):
         self.assertEqual(
             sorted(change.name for change, _ in self.there), [Change.ADDED.name, Change.REFRESHED.name, "REMOVED"]
         )
-        self.assertEqual(self.here, [])
+        self.assertEqual((self.here, self.left), ([], []))
 
     def test_nothing_new(self) -> None:
         """The same once more, or something older, changes nothing and says nothing."""
@@ -72,6 +73,7 @@ class Adopting(Case):
         self.replica.adopt(ALICE, [bound(1, "me", ended=True), bound(2, "other", 2, 1001)])
         self.assertEqual(self.found(), [("x2", "other", 2)])
         self.assertEqual(self.here, [(Change.REMOVED, "me")])
+        self.assertEqual(self.left, ["x1"])
 
     def test_own_one_missing(self) -> None:
         """What is not there at all was ended by who took us for dead: it stays, and has to be written again."""

@@ -10,6 +10,8 @@ from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Flow, HandshakeRequest, NotProven, Proof, TlsPeer
 from oversip_tw.promise import spawn
+from oversip_tw.registrar.aliases import FixedAliases
+from oversip_tw.registrar.settings import Domains
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.testing import MemoryFlow, MemoryHandshake
@@ -44,6 +46,7 @@ class Case(SynchronousTestCase):
     """An element that reads them."""
 
     hooks: Hooks | None = None
+    by_domain = Domains()
 
     def setUp(self) -> None:
         self.tokens = Tokens()
@@ -52,6 +55,7 @@ class Case(SynchronousTestCase):
             self.hooks,
             given={"bearers": self.tokens, "handshakes": self.tokens, "ephemeral": self.ephemeral},
             told={"algorithms": lambda listener: ("MD5", BEARER) if listener.transport == "wss" else None},
+            by_domain=self.by_domain,
         )
 
     def connect(self, query: str = "", flow: MemoryFlow | None = None) -> MemoryFlow:
@@ -293,11 +297,33 @@ class EphemeralTests(Case):
         self.assertEqual(user_in("1:alice", "example.com"), "alice")
 
 
+class NamesTests(EphemeralTests):
+    """Where the domain has a realm of its own, and alice is info as well: all of the above, and this."""
+
+    by_domain = Domains(
+        realms={"example.com": "The Realm"}, aliases=FixedAliases({"sip:info@example.com": "sip:alice@example.com"})
+    )
+
+    def test_alias_in_a_token(self) -> None:
+        """A token of info is one of alice: at the handshake and in a request, for either name."""
+        for name in ("alice", "info"):
+            self.assertEqual(self.registering(self.phone(name, f"info-{NOW + 60}")).status, 200)
+            bearer = {"Authorization": f"Bearer info-{NOW + 60}"}
+            self.assertEqual(self.registering(self.phone(name), **bearer).status, 200)
+        self.assertEqual(self.registering(self.phone("bob", f"info-{NOW + 60}")).status, 403)
+
+
 class CertificateTests(SynchronousTestCase):
     """A client certificate that names a user."""
 
-    def phone(self, users: tuple[str, ...], verified: bool | None = True, certificates: bool = True) -> Phone:
-        self.world = World(told={"certificates": certificates})
+    def phone(
+        self,
+        users: tuple[str, ...],
+        verified: bool | None = True,
+        certificates: bool = True,
+        by_domain: Domains | None = None,
+    ) -> Phone:
+        self.world = World(told={"certificates": certificates}, by_domain=by_domain)
         flow = MemoryFlow("wss", ("127.0.0.1", 45000), self.world.wss, receiver=self.world.element)
         flow.tls = TlsPeer((b"",), verified, "", (), users)
         self.assertIsNone(self.world.element.tls_accepted(flow, flow.tls))
@@ -316,6 +342,12 @@ class CertificateTests(SynchronousTestCase):
         phone = self.phone(("sip:alice@example.com", "sip:alice@elsewhere.example"))
         self.assertEqual(self.register(phone), 200)
         self.assertEqual(self.register(Phone(self.world, "bob", phone.flow)), 403)
+
+    def test_alias(self) -> None:
+        """It may name the user by an alias, or by that as well."""
+        aliases = Domains(aliases=FixedAliases({"sip:info@example.com": "sip:alice@example.com"}))
+        for users in (("sip:info@example.com",), ("sip:alice@example.com", "sip:info@example.com")):
+            self.assertEqual(self.register(self.phone(users, by_domain=aliases)), 200)
 
     def test_nobody(self) -> None:
         """Nobody vouches for it, it names somebody else's user or several, or certificates prove nobody here."""

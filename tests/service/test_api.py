@@ -22,8 +22,10 @@ from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.service import Server, StartUpError, mistakes
+from oversip_tw.service.admin import Strangers
 from oversip_tw.service.api import TABLE, openapi
 from oversip_tw.service.api.reference import DOCUMENT, PAGE, document, page
+from oversip_tw.testing import Clock, MemoryLog
 from tests.service.rewriting import HEAD, UDP, Rewriting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,6 +179,19 @@ class StoreTest(ApiCase):
         self.assertEqual((503, "the disk is full"), (answer.status, answer.json["detail"]))
         self.assertIsNone(self.parts.users.ha1_now("bob", "example.org", "MD5"))
 
+    @awaited
+    async def test_store_that_is_away(self) -> None:
+        """Health says so, and that work goes on."""
+        store: Any = self.parts.store
+        answer = await self.ask("GET", "/health")
+        self.assertEqual({"status": "ok", "parts": {"accepting": True, "store": True}}, answer.json)
+        store._worker.read = lambda work: _failing()
+        await store._look()
+        answer = await self.ask("GET", "/health")
+        self.assertEqual((200, "degraded"), (answer.status, answer.json["status"]))
+        self.assertEqual({"accepting": True, "store": False}, answer.json["parts"])
+        self.assertIn(b"oversip_store_up 0.0", (await self.ask("GET", "/metrics")).body)
+
 
 def _failing() -> Promise[None]:
     promise: Promise[None] = Promise()
@@ -202,7 +217,7 @@ class RulesTest(ApiCase):
 
     @awaited
     async def test_rules(self) -> None:
-        """Set as a whole, seen beside what holds, forgotten with DELETE and with the user."""
+        """Set as a whole, seen beside what holds, forgotten with {} and with the user."""
         rules = self.parts.element.core.rules
         self.assertEqual(404, await self.status("GET", "/api/users/bob/rules"))
         self.assertEqual(404, await self.status("PUT", "/api/users/bob/rules", {}))
@@ -218,7 +233,7 @@ class RulesTest(ApiCase):
         answer = await self.ask("PUT", "/api/users/bob/rules", {"forward_no_answer": ""})
         nowhere = {**nothing, "forward_no_answer": ""}
         self.assertEqual({**nowhere, "effective": nowhere}, answer.json)
-        self.assertEqual(204, await self.status("DELETE", "/api/users/bob/rules"))
+        self.assertEqual(200, await self.status("PUT", "/api/users/bob/rules", {}))
         self.assertEqual(CAROL, rules.of(BOB).forward_no_answer)
         await self.ask("PUT", "/api/users/bob/rules", {"forward_busy": "carol"})
         self.assertEqual(204, await self.status("DELETE", "/api/users/bob"))
@@ -282,6 +297,16 @@ class BindingsTest(ApiCase):
         self.assertIsNone(self.parts.flows.find(alone))
         self.assertIsNotNone(self.parts.flows.find(shared))
         self.assertEqual({"removed": 0, "closed": 0}, (await self.ask("POST", "/api/users/bob/kick")).json)
+
+    @awaited
+    async def test_remove_a_user(self) -> None:
+        """Whoever is no user any more is not reached either, nor keeps a connection of their own."""
+        flow_id = await self.connection()
+        await self.ask("POST", "/api/users", {"user": "bob", "password": "x"})
+        self.bind("bob", flow_id)
+        self.assertEqual(204, await self.status("DELETE", "/api/users/bob"))
+        self.assertEqual([], self.parts.location.bindings_now(BOB))
+        self.assertIsNone(self.parts.flows.find(flow_id))
 
     @awaited
     async def test_newer_binding_stays(self) -> None:
@@ -358,6 +383,29 @@ class FileTest(ApiCase):
             shown = {"Authorization": f"Bearer {token}"}
             self.assertEqual(200, (await self.ask("GET", "/api/users", headers=shown)).status)
 
+    @awaited
+    async def test_another_token(self) -> None:
+        """SIGHUP reads the file again; one that holds none leaves the tokens as they are."""
+        shown = {"Authorization": f"Bearer {TOKEN}"}
+        for content, status, level in (("short", 200, "error"), ("the-one-after-that\n", 401, "info")):
+            (self.folder / "token").write_text(content)
+            self.assertEqual(level, (await self.hang_up())[0])
+            self.assertEqual(status, (await self.ask("GET", "/api/users", headers=shown)).status)
+        shown = {"Authorization": "Bearer the-one-after-that"}
+        self.assertEqual(200, (await self.ask("GET", "/api/users", headers=shown)).status)
+
+    @awaited
+    async def test_other_section(self) -> None:
+        """Tokens and names may change, as long as the port stays where it is."""
+        self.write(f'{TCP}[admin]\nport = 0\ntoken = "another-token-altogether"\n')
+        await self.hang_up()
+        shown = {"Authorization": "Bearer another-token-altogether"}
+        self.assertEqual(200, (await self.ask("GET", "/api/users", headers=shown)).status)
+        self.write(f'{TCP}[admin]\nport = 0\naddress = "127.0.0.2"\n')
+        await self.hang_up()
+        self.assertIn(("warn", "admin: what has changed there waits for the next start"), self.log.lines)
+        self.assertEqual(401, await self.status("GET", "/api/users"))
+
     def test_no_token_in_it(self) -> None:
         """The server does not start, and a check says so; what stands in the file is not repeated."""
         for content in ("", "\n", f"{TOKEN}\nshort", "a b" * 20, "ä" * 30):
@@ -368,6 +416,17 @@ class FileTest(ApiCase):
             self.assertEqual(1, len(str(refused.exception).splitlines()))
             [found] = mistakes(self.read())
             self.assertEqual("admin.token_file", found.path)
+
+
+class StrangersTest(SynchronousTestCase):
+    def test_seldom(self) -> None:
+        """Who shows a wrong token is told at most once a second."""
+        log, clock = MemoryLog(), Clock()
+        strangers = Strangers(log, clock)
+        for _ in range(25):
+            strangers.refused("192.0.2.1")
+            clock.advance(0.1)
+        self.assertEqual([("warn", "admin: wrong token from 192.0.2.1")] * 3, log.lines)
 
 
 class ConfiguredTest(SynchronousTestCase):

@@ -140,6 +140,28 @@ class ProvenTests(Case):
         self.assertEqual(answered["credential"], made(b"another secret of turn", answered["username"]))
 
 
+class NamesTests(Case):
+    """Where a domain has a realm of its own, and users have further names."""
+
+    more = (
+        Case.more + '[[domain]]\nname = "example.com"\nrealm = "The Realm"\n'
+        '[[alias]]\nuser = "alice@example.com"\nnames = ["info@example.com"]\n'
+    )
+
+    def test_password(self) -> None:
+        """By digest in that realm."""
+        [challenge, bearer] = self.refused(401)
+        self.assertIn('realm="The Realm"', challenge)
+        self.assertIn('realm="The Realm"', bearer)
+        self.parts.users.set("alice", "example.com", digests("alice", "The Realm", "wonderland"))
+        credentials = answer(challenge, "alice", "wonderland", "GET", over={"uri": "/ice"})
+        self.granted("alice@example.com", Authorization=credentials)
+
+    def test_alias(self) -> None:
+        """A token that names the user by an alias."""
+        self.granted("alice@example.com", Authorization=f"Bearer {token(sub='info', now=time.time())}")
+
+
 class StrangerTests(Case):
     """Those who get nothing."""
 

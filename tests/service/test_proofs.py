@@ -131,6 +131,7 @@ class SectionTests(Case):
             ('[turn]\nsecrets = "turn"\nuris = "turn:a b"\n', "turn.uris"),
             ('[turn]\nsecrets = "turn"\nuris = "turn:a.b"\npath = "/a/b"\n', "one name"),
             ('[turn]\nsecrets = "turn"\nuris = "turn:a.b"\n[edge]\ncore = "sip:c.d"\n', "turn: the core of an [edge]"),
+            ('[users]\nkind = "http"\nurl = "http://a.b/"\n[auth]\nuserhash = true\n', "auth.userhash: "),
         ):
             self.assertIn(told, " ".join(self.wrong(text)), text)
 

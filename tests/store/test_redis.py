@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial import unittest
 
+from oversip_tw.proxy.user_rules import NONE, Rules
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, Outdated, StoreAway, StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
@@ -18,6 +19,7 @@ from oversip_tw.store import redis_link, redis_store
 from oversip_tw.store.passwords import UnknownUser, UserExists, digests
 from oversip_tw.store.redis_keys import SCHEMA, Keys, living
 from oversip_tw.store.redis_link import Place, Waiting
+from oversip_tw.store.redis_rules import RedisRulebook
 from oversip_tw.store.redis_users import RedisAccounts
 from oversip_tw.web.api import Problem
 from tests.registrar.phones import DOMAIN
@@ -269,6 +271,11 @@ class RedisAway(Case):
         self.server.start()
         self.soon(lambda: all(node.store._session.up for node in nodes))
 
+    def lose_everything(self) -> None:
+        for pattern in ("*.aof", "*.manifest"):
+            for file in self.server.folder.rglob(pattern):
+                file.unlink()
+
     def test_K7_no_false_200(self) -> None:
         """While it is away nothing is acknowledged, and who was known is found; afterwards all goes on."""
         a, b = self.node("a", 5.0), self.node("b", 5.0)
@@ -302,10 +309,7 @@ class RedisAway(Case):
         b.bind(2, user="bob")
         self.soon(lambda: b.contacts() and a.contacts("bob"))
         self.down(a, b)
-        for file in self.server.folder.rglob("*.aof"):
-            file.unlink()
-        for file in self.server.folder.rglob("*.manifest"):
-            file.unlink()
+        self.lose_everything()
         self.up(a, b)
         self.assertEqual((a.contacts(), b.contacts(), a.contacts("bob")), (["sip:x1"], ["sip:x1"], ["sip:x2"]))
         keys = Keys("oversip")
@@ -313,6 +317,33 @@ class RedisAway(Case):
         self.assertEqual(RedisAccounts(keys, self.waiting()).names(), [("alice", DOMAIN)])
         self.assertEqual(tuple(self.waiting().call("LRANGE", "oversip:secret:flows", 0, -1)), a.keys)
         self.assertEqual(int(self.waiting().call("GET", "oversip:schema")), SCHEMA)
+
+    def test_rules(self) -> None:
+        """Where calls go is the same for all servers at once, whoever says it; it goes with its user, stays known while
+        Redis is away, and is given back to one that lost it."""
+        keys, told = Keys("oversip"), Rules("sip:carol@x", "", None, 7.5)
+        accounts, book = RedisAccounts(keys, self.waiting()), RedisRulebook(keys, self.waiting())
+        accounts.add("alice", DOMAIN, digests("alice", DOMAIN, "one"))
+        a, b = self.node("a", 5.0), self.node("b", 5.0)
+        heard: dict[str, Rules] = {}
+        b.store.rules.follow(heard.__setitem__)
+        self.reactor.result(a.store.set_rules(ALICE, told))
+        self.soon(lambda: heard == {ALICE: told})
+        self.assertEqual((book.of(ALICE), book.of("sip:bob@x"), book.is_user("alice", DOMAIN)), (told, NONE, True))
+        book.set("sip:bob@x", told)
+        self.soon(lambda: heard == {ALICE: told, "sip:bob@x": told})
+        late: dict[str, Rules] = {}
+        self.node("c").store.rules.follow(late.__setitem__)
+        self.assertEqual(late, heard)
+        self.down(a, b, self.nodes[-1])
+        self.assertEqual(heard, {ALICE: told, "sip:bob@x": told})
+        self.lose_everything()
+        self.up(*self.nodes)
+        self.soon(lambda: RedisRulebook(keys, self.waiting()).of(ALICE) == told)
+        accounts = RedisAccounts(keys, self.waiting())
+        accounts.remove("alice", DOMAIN)
+        RedisRulebook(keys, self.waiting()).set("sip:bob@x", NONE)
+        self.soon(lambda: heard == {ALICE: NONE, "sip:bob@x": NONE})
 
     def test_gone_for_good_meanwhile(self) -> None:
         """A server that died while Redis was away: its bindings end after a lease, not at once and not never."""

@@ -41,10 +41,13 @@ class Known(unittest.SynchronousTestCase):
         known.set("alice", "Example.com", (b"a", b"b", b"c"))
 
         def found(name: str, hash: str = "md5") -> str | None:
-            return known.name_of(hashlib.new(hash, f"{name}:example.com".encode()).hexdigest(), "EXAMPLE.com", "MD5")
+            return known.name_of(hashlib.new(hash, f"{name}:A Realm".encode()).hexdigest(), "EXAMPLE.com", "A Realm")
 
         self.assertEqual([found("alice", hash) for hash in ("md5", "sha256", "sha512_256")], ["alice"] * 3)
         self.assertIsNone(found("bob"))
         known.set("bob", "example.com", (b"a", b"b", b"c"))
         known.set("alice", "example.com", None)
-        self.assertEqual((found("alice"), found("bob")), (None, "bob"))
+        known.set("carol", "other.example", (b"a", b"b", b"c"))
+        self.assertEqual((found("alice"), found("bob"), found("carol")), (None, "bob", None))
+        known.replace({("carol", "example.com"): (b"a", b"b", b"c")})
+        self.assertEqual((found("bob"), found("carol")), (None, "carol"))

@@ -8,6 +8,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from oversip_tw.testing import Clock
 from oversip_tw.web import LimitedSite
@@ -24,7 +25,8 @@ class Length(Resource):
     def render_POST(self, request: Any) -> bytes:
         return f"{len(request.content.read())} {request.too_long}".encode()
 
-    render_GET = render_POST
+    def render_GET(self, request: Any) -> Any:
+        return NOT_DONE_YET if request.path == b"/wait" else self.render_POST(request)
 
 
 class LimitedTest(SynchronousTestCase):
@@ -78,10 +80,18 @@ class LimitedTest(SynchronousTestCase):
             protocol.connectionLost(None)
 
     def test_F13_many(self) -> None:
-        """Beyond a number the newest is turned away; the others go on, and their end makes room."""
-        protocols = [self.connect()[0] for _ in range(MOST_CONNECTIONS)]
+        """Beyond a number whoever has not asked for the longest time makes room; where all have, the newest is turned
+        away, and their end makes room."""
+        made = [self.connect() for _ in range(MOST_CONNECTIONS)]
+        made[0][0].dataReceived(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        made += [self.connect(), self.connect()]
+        self.assertEqual([1, 2], [number for number, (_, wire) in enumerate(made) if wire.disconnected])
+        for protocol, _ in (made.pop(1), made.pop(1)):
+            protocol.connectionLost(None)
+        for protocol, _ in made[1:]:
+            protocol.dataReceived(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertIsNone(self.site.buildProtocol(PEER))
-        protocols[0].connectionLost(None)
+        made[0][0].connectionLost(None)
         self.assertIsNotNone(self.site.buildProtocol(PEER))
 
     def test_no_timer_is_left(self) -> None:

@@ -29,6 +29,15 @@ class HealthTest(SynchronousTestCase):
         self.assertEqual(json.loads(answer.body)["status"], "failing")
         self.assertEqual(answer.headers["Cache-Control"], "no-store")
 
+    def test_a_part_that_can_be_spared(self) -> None:
+        """200 without it: work that is sent elsewhere would find it no better there; but it is said."""
+        parts = {"store": False, "accepting": True}
+        health = Health(lambda: parts, spared=["store"])
+        answer = ask(health, "/")
+        self.assertEqual((answer.status, json.loads(answer.body)["status"]), (200, "degraded"))
+        parts["accepting"] = False
+        self.assertEqual(ask(health, "/").status, 503)
+
 
 class MetricsTest(SynchronousTestCase):
     def test_read_when_asked(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from heapq import nsmallest
 from typing import Generic, Protocol, TypeVar
 
 from oversip_tw.store import passwords
@@ -151,8 +152,8 @@ class AccountsOfOthers:
 
 
 def _after(names: Collection[Account], last: Account | None, most: int) -> list[Account]:
-    found = sorted(names, key=_order)
-    return [each for each in found if last is None or _order(each) > _order(last)][:most]
+    found = (each for each in names if last is None or _order(each) > _order(last))
+    return nsmallest(most, found, key=_order)
 
 
 def _order(account: Account) -> tuple[str, str]:

@@ -11,13 +11,11 @@ from oversip_tw.outbound import flow_id
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.service.api.context import Context
 from oversip_tw.service.api.users import existing
+from oversip_tw.service.kicked import KICKED
 from oversip_tw.sip.uri import Uri
 from oversip_tw.web.api import Call, Problem, Reply
 
 T = TypeVar("T")
-
-#: the WebSocket close code of a connection that was closed by the API
-KICKED = 4001
 
 
 async def list_bindings(context: Context, call: Call) -> Reply:
@@ -34,16 +32,8 @@ async def bindings_of(context: Context, call: Call) -> Reply:
 async def kick_user(context: Context, call: Call) -> Reply:
     """End all bindings of a user, and close the connections that are for nobody else."""
     named = context.named(call.parameters["user"])
-    location, flows = context.parts.location, context.parts.flows
-    found = location.bindings_now(named.aor)
-    await location.remove(found)
-    closed = 0
-    for id in {binding.flow_id for binding in found if flow_id.is_stream(binding.flow_id)}:
-        flow = flows.find(id)
-        if flow is not None and not location.is_bound(id):
-            flow.close(KICKED, call.parameters["reason"])
-            closed += 1
-    return Reply(200, {"removed": len(found), "closed": closed})
+    removed, closed = await context.kick(named.aor, call.parameters["reason"])
+    return Reply(200, {"removed": removed, "closed": closed})
 
 
 async def list_flows(context: Context, call: Call) -> Reply:

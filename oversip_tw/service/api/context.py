@@ -8,9 +8,9 @@ from typing import Any
 from oversip_tw.proxy.user_rules import NONE, Rules
 from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, SharedAccounts, StoredAccounts
 from oversip_tw.service.build import Parts
+from oversip_tw.service.kicked import close_unbound
 from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store.passwords import MAX_NAME, is_name
-from oversip_tw.store.rules import set_rules
 from oversip_tw.store.sql_store import SqlStore
 from oversip_tw.store.users import KnownUsers
 from oversip_tw.web.api import Problem
@@ -57,16 +57,24 @@ class Context:
 
     async def set_rules(self, aor: str, rules: Rules) -> None:
         """Let ``rules`` hold from now on, instead of all that was set for that user. Raises StoreFailed."""
-        store, known = self.parts.store, self.parts.element.core.rules
-        if isinstance(store, SqlStore):
-            await store.change(lambda database: set_rules(database, aor, rules))
+        store = self.parts.stores.rules
+        if store is None:
+            self.parts.element.core.rules.store(aor, rules)
         else:
-            known.store(aor, rules)
+            await store.set_rules(aor, rules)
 
     async def forget_rules(self, aor: str) -> None:
         """Nothing was set for that user. Raises StoreFailed."""
         if self.parts.element.core.rules.stored(aor) != NONE:
             await self.set_rules(aor, NONE)
+
+    async def kick(self, aor: str, reason: str) -> tuple[int, int]:
+        """End all bindings of ``aor``, and close the connections that are for nobody else: how many of each. Raises
+        StoreFailed."""
+        location = self.parts.location
+        found = location.bindings_now(aor)
+        await location.remove(found)
+        return len(found), close_unbound(location, self.parts.flows, found, reason)
 
 
 def _accounts(parts: Parts) -> Accounts:

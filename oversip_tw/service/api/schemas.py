@@ -110,7 +110,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Flows": _page("flows", "Flow"),
     "Health": _object(
         {
-            "status": {"type": "string", "enum": ["ok", "failing"]},
+            "status": {"type": "string", "enum": ["ok", "degraded", "failing"]},
             "parts": {"type": "object", "additionalProperties": {"type": "boolean"}},
         }
     ),

@@ -73,7 +73,7 @@ TABLE = (
     ),
     Operation(
         "DELETE", "/api/users/{user}", "removeUser",
-        "Remove a user and its rules. Bindings stay until they expire or are removed.",
+        "Remove a user and its rules, end its bindings, and close the connections that are for nobody else.",
         told(users.remove_user), (_USER,), status=204, problems=_NO_USER, group="users",
     ),
     Operation(
@@ -88,7 +88,8 @@ TABLE = (
     ),
     Operation(
         "POST", "/api/users/{user}/kick", "kickUser",
-        "End all bindings of a user, and close the connections that are for nobody else. Its phones may come back.",
+        "End all bindings of a user, and close the connections that are for nobody else, at whatever server "
+        "of those that share a store. Its phones may come back.",
         told(bindings.kick_user), (_USER, _REASON),
         answer="Kicked", problems=_NO_NAME, group="bindings",
     ),
@@ -99,13 +100,10 @@ TABLE = (
     ),
     Operation(
         "PUT", "/api/users/{user}/rules", "setRules",
-        "Set all of them: what is left out, or null, is what the configuration says; an empty target is nowhere.",
+        "Set all of them: what is left out, or null, is what the configuration says ({}: back to that); an empty "
+        "target is nowhere.",
         told(users.put_rules), (_USER,),
         body="NewRules", answer="Rules", problems=_NO_USER, group="rules",
-    ),
-    Operation(
-        "DELETE", "/api/users/{user}/rules", "forgetRules", "Back to what the configuration says.",
-        told(users.forget_rules), (_USER,), status=204, problems=_NO_USER, group="rules",
     ),
     Operation(
         "GET", "/api/bindings", "listBindings",
@@ -128,7 +126,9 @@ TABLE = (
         told(bindings.kick_flow), (_FLOW, _REASON), status=204, problems=_NO_FLOW, group="flows",
     ),
     Operation(
-        "GET", "/health", "getHealth", "Whether the server takes new work.",
+        "GET", "/health", "getHealth",
+        'Whether the server takes new work: 503 while it ends. While its store is away it is "degraded", with 200: '
+        "calls go on, and whoever registers has to wait.",
         answer="Health", failing=503, open=True,
     ),
     Operation(

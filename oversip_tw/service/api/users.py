@@ -43,6 +43,7 @@ async def remove_user(context: Context, call: Call) -> Reply:
     named = context.named(call.parameters["user"])
     await context.accounts.remove(named.name, named.domain)
     await context.forget_rules(named.aor)
+    await context.kick(named.aor, "there is no such user any more")
     return Reply(204)
 
 
@@ -63,11 +64,6 @@ async def put_rules(context: Context, call: Call) -> Reply:
         raise Problem(422, "a call cannot go there", wrong)
     await context.set_rules(named.aor, Rules(**targets, ring_timeout=call.body.get("ring_timeout")))
     return Reply(200, _rules(context, named.aor))
-
-
-async def forget_rules(context: Context, call: Call) -> Reply:
-    await context.forget_rules((await existing(context, call)).aor)
-    return Reply(204)
 
 
 async def existing(context: Context, call: Call) -> Named:

@@ -28,11 +28,19 @@ class Guard:
         ``hosts``: how the port may be called then, beside loopback's names: a page whose name was made to lead here
         (DNS rebinding) calls it by that.
         """
+        self.use(tokens, hosts)
+
+    def use(self, tokens: Iterable[str], hosts: Iterable[str]) -> None:
+        """Let these count from now on."""
         self._tokens = [token.encode() for token in tokens]
         self._hosts = {host.lower() for host in hosts}
 
     def admit(self, request: Request, open: bool = False) -> None:
-        """Raises Problem 401 or 403. ``open``: without a token too."""
+        """Raises Problem 400, 401 or 403. ``open``: without a token too."""
+        for name in (b"Host", b"Authorization"):
+            if len(request.requestHeaders.getRawHeaders(name, ())) > 1:
+                # whoever stands between may have looked at the other one
+                raise Problem(400, f"{name.decode()} is there twice")
         page = request.getHeader(b"Origin") is not None or request.getHeader(b"Sec-Fetch-Site") in _BY_A_PAGE
         if page:
             raise Problem(403, "pages of the web have no business here")

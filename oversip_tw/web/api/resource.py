@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -43,8 +44,10 @@ class Api(Resource):
         spawn: Spawn,
         failed: Callable[[BaseException], None],
         changed: Changed = lambda *what: None,
+        refused: Callable[[str], None] = lambda peer: None,
     ) -> None:
-        """``resources``: what stands at the paths of operations that have no handler. ``failed`` hears of defects."""
+        """``resources``: what stands at the paths of operations that have no handler. ``failed`` hears of defects,
+        ``refused`` of whoever shows a token that is none."""
         super().__init__()
         self._routes = [(operation.path.split("/")[1:], operation) for operation in table]
         self._schemas = schemas
@@ -55,6 +58,7 @@ class Api(Resource):
         self._spawn = spawn
         self._failed = failed
         self._changed = changed
+        self._refused = refused
 
     def render(self, request: Request) -> Any:
         """The answer, now or later."""
@@ -66,6 +70,8 @@ class Api(Resource):
                 return self._resources[operation.path].render(request)
             call = self._call(request, operation, segments)
         except Problem as problem:
+            if problem.status == 401 and request.getHeader(b"Authorization"):
+                self._refused(_peer(request))
             self._answer(request, problem)
             return NOT_DONE_YET
         _Work(self, request, operation, call)
@@ -137,8 +143,7 @@ class Api(Resource):
         """Send the answer of an operation, and tell of changes."""
         self._answer(request, reply)
         if operation.method != "GET":
-            peer = getattr(request.getClientAddress(), "host", "?")
-            self._changed(peer, operation.method, request.path.decode("ascii", "replace"), reply.status)
+            self._changed(_peer(request), operation.method, request.path.decode("ascii", "replace"), reply.status)
 
     def broke(self, error: Exception) -> None:
         """A defect."""
@@ -146,7 +151,7 @@ class Api(Resource):
 
     def _answer(self, request: Request, reply: Reply | Problem) -> None:
         body = reply.body() if isinstance(reply, Problem) else reply.body
-        request.setResponseCode(reply.status)
+        request.setResponseCode(reply.status, HTTPStatus(reply.status).phrase.encode())  # Twisted's lack some
         for name, value in reply.headers.items():
             request.setHeader(name.encode(), value.encode())
         request.setHeader(b"Cache-Control", b"no-store")
@@ -204,6 +209,11 @@ class _Work:
     def _stop_the_clock(self) -> None:
         if self._patience.active():
             self._patience.cancel()
+
+
+def _peer(request: Request) -> str:
+    """Who asks."""
+    return getattr(request.getClientAddress(), "host", "?")
 
 
 def _matched(segments: Sequence[str], path: Sequence[bytes]) -> dict[str, str] | None:

@@ -69,6 +69,23 @@ class WithToken(SynchronousTestCase):
             self.assertEqual(401, status(guard, Authorization=shown), shown)
         self.assertEqual(401, status(guard))
 
+    def test_twice(self) -> None:
+        """Whoever looked before us may have looked at the other one."""
+        for name, value in ((b"Host", b"localhost"), (b"Authorization", f"Bearer {TOKEN}".encode())):
+            request = DummyRequest([b""])
+            request.requestHeaders.setRawHeaders(name, [value, value])
+            for guard in (Guard(), Guard([TOKEN])):
+                with self.assertRaises(Problem) as refused:
+                    guard.admit(request)
+                self.assertEqual(400, refused.exception.status)
+
+    def test_others_from_now_on(self) -> None:
+        """What counted before does no longer."""
+        guard = Guard([OTHER])
+        guard.use([TOKEN], ())
+        self.assertEqual(0, status(guard, Authorization=f"Bearer {TOKEN}"))
+        self.assertEqual(401, status(guard, Authorization=f"Bearer {OTHER}"))
+
     def test_open(self) -> None:
         """What is open to all asks for none, and pages have no business there either."""
         self.assertEqual(0, status(Guard([TOKEN]), open=True))

@@ -82,6 +82,7 @@ class ApiCase(SynchronousTestCase):
         self.context = Waiting()
         self.failures: list[BaseException] = []
         self.changes: list[tuple[str, str, str, int]] = []
+        self.strangers: list[str] = []
         self.channel = DummyChannel()
         self.api = self.make(Guard())
 
@@ -89,6 +90,7 @@ class ApiCase(SynchronousTestCase):
         return Api(
             TABLE, SCHEMAS, {"/plain": Plain()}, self.context, guard, self.clock, spawn, self.failures.append,
             lambda *what: self.changes.append(what),  # type: ignore[arg-type]
+            self.strangers.append,
         )  # fmt: skip
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
@@ -157,6 +159,9 @@ class RoutingTest(ApiCase):
         self.api = self.make(Guard(["T9mS2xWn4Qe7LbVc0dRk"]))
         for path in ("/things/a", "/nothing", "/plain"):
             self.assertEqual(401, self.ask("GET", path).status)
+        self.assertEqual([], self.strangers)
+        self.ask("GET", "/plain", Authorization="Bearer T9mS2xWn4Qe7LbVc0dRj")
+        self.assertEqual(["192.168.1.1"], self.strangers)
         self.send("GET", "/open")
         self.context.promise.resolve(Reply(200, {}))
         self.assertEqual(200, self.answer().status)
@@ -195,6 +200,11 @@ class CheckingTest(ApiCase):
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             self.assertEqual(415, self.put(b'{"size": 1}', Content_Type=kind).status)
         self.assertEqual([], self.context.calls)
+
+    def test_reason(self) -> None:
+        """Each status has its phrase, those too that Twisted does not know."""
+        self.put(b"{}")
+        self.assertTrue(self.channel.transport.written.getvalue().startswith(b"HTTP/1.1 422 Unprocessable "))
 
     def test_A15_no_secret_comes_back(self) -> None:
         """What is wrong is told without what was sent."""
