@@ -159,8 +159,8 @@ class SupersededTests(CarryOver):
         self.assertFalse(old.closed)
 
     def test_what_the_old_one_swallowed(self) -> None:
-        """What was sent into the dead connection goes again as soon as he is back, with the same branch: one who did get
-        it, and whose answer was lost, repeats that."""
+        """What was sent into the dead connection goes again as soon as he is back, with the same branch: one who has
+        got it, and whose answer was lost, repeats that."""
         for method in ("INFO", "BYE"):
             old = self.bob.flow
             self.mine.send(method)
