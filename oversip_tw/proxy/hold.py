@@ -81,8 +81,8 @@ def wait_for(branch: Branch, transaction: ClientTransaction) -> bool:
 
 
 def follow(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
-    """A client that rings is on ``flow`` now."""
-    if isinstance(transaction, InviteClientTransaction) and _may_go_on(branch):
+    """A client that has not answered is on ``flow`` now, though its old connection looks open."""
+    if branch.context.in_dialog or _may_go_on(branch):
         _go_on(branch, transaction, flow)
 
 
@@ -93,25 +93,27 @@ def _may_go_on(branch: Branch) -> bool:
     )
 
 
-def _go_on(branch: Branch, ringing: InviteClientTransaction, flow: Flow) -> None:
-    """The client that was ringing is on ``flow`` now: it goes on there.
+def _go_on(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
+    """The client that was asked is on ``flow`` now: it is asked there.
 
-    With the same branch: SIP.js, which knows it still, would refuse another one as a loop. Its Contact is another one
-    if it was started anew, or is found under another address.
+    With the same branch: SIP.js, which knows it still, would refuse another one as a loop, or its CSeq as an old one.
+    Its Contact is another one if it was started anew, or is found under another address; within a dialog the name
+    stays that it has there.
     """
-    way = branch.way
-    binding = branch.context.core.location.by_key(way.key)
-    uri = ringing.request.uri
+    way, context = branch.way, branch.context
+    uri = transaction.request.uri
+    binding = None if context.in_dialog else context.core.location.by_key(way.key)
     if binding is not None and _place(binding.target) != _place(uri):
         way.uri = uri = binding.target
-    if (uri.secure or branch.context.request.uri.secure) and not flow.secure:
-        ringing.terminate()
+    if (uri.secure or context.request.uri.secure) and not flow.secure:
+        transaction.terminate()
         branch.end(endings.FLOW_GONE)
         return
     if not branch.ended:
         branch.flow = flow
-        branch.restart_timer_c()
-    ringing.move(flow, uri)
+        if context.is_invite:
+            branch.restart_timer_c()
+    transaction.move(flow, uri)
 
 
 def _place(uri: Uri) -> tuple[str | None, str, int | None]:
