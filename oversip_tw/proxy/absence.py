@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from oversip_tw.proxy.hang_up import HangUp
-from oversip_tw.sip.message import Request, Response
+from oversip_tw.proxy.hang_up import KNOWS_NOTHING, HangUp, question
+from oversip_tw.sip.message import Response
 from oversip_tw.sip.parser import parse
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.invite_server import InviteServerTransaction
@@ -14,10 +14,6 @@ from oversip_tw.transaction.users import Nobody
 if TYPE_CHECKING:
     from oversip_tw.proxy.branch import Branch
     from oversip_tw.proxy.context import ResponseContext
-
-
-#: there is no such dialog, or nobody of that name any more (RFC 5057 §5.1)
-_KNOWS_NOTHING: Final = (404, 410, 481, 604)
 
 
 class Absence(Nobody):
@@ -40,6 +36,10 @@ class Absence(Nobody):
         #: the callee has picked up, and nobody knows whether the caller has heard that
         self._hang_up: HangUp | None = None
 
+    def follow(self, context: ResponseContext) -> None:
+        """The INVITE was sent elsewhere: what becomes of it there counts."""
+        self._context = context
+
     def begin(self) -> None:
         """The connection broke."""
         self._back = self._asked = False
@@ -57,16 +57,16 @@ class Absence(Nobody):
 
     def told(self, response: Response) -> None:
         """``response`` was passed on to the caller."""
-        if self._back and response.to_tag and 100 < response.status < 300:
+        if self._back and _makes_a_dialog(response):
             self._back = False
             self._ask(response)
 
     def picked_up(self, branch: Branch, response: Response) -> None:
         """The first 2xx came, and is about to be passed on."""
         if self._gone:
-            HangUp(branch, response).go()
+            HangUp.on(branch, response).go()
         elif self._back or self._asked or self._context.transaction.flow.closed:
-            self._hang_up = HangUp(branch, response)
+            self._hang_up = HangUp.on(branch, response)
 
     def ended(self) -> None:
         """The caller is gone for good."""
@@ -80,19 +80,7 @@ class Absence(Nobody):
         core, flow, invite = context.core, context.transaction.flow, context.transaction.request
         if not invite.contacts:
             return
-        request = Request.build(
-            "INFO",
-            invite.contacts[0].uri,
-            [
-                ("Max-Forwards", "70"),
-                ("From", response.get("To") or ""),
-                ("To", response.get("From") or ""),
-                ("Call-ID", invite.call_id),
-                # below whatever the callee will begin with
-                ("CSeq", "0 INFO"),
-            ],
-        )
-        core.forwarding.push_via(request, flow)
+        request = question(core, invite.contacts[0].uri, response, flow)
         self._asked = True
         core.transactions.call(request, flow, self, client_flow=True)
 
@@ -104,7 +92,7 @@ class Absence(Nobody):
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """It knows of the call, or it does not."""
-        if response.status in _KNOWS_NOTHING:
+        if response.status in KNOWS_NOTHING:
             self._asked = False
             self._context.transaction.stay_away()
         elif response.status >= 200:
@@ -113,3 +101,10 @@ class Absence(Nobody):
     def timed_out(self, transaction: ClientTransaction) -> None:
         """One who says nothing is believed."""
         self._knows()
+
+
+def _makes_a_dialog(response: Response) -> bool:
+    """A caller knows of a dialog by it (RFC 3261 §12.1): not by a 181 of ours or by a 180 without Contact, which SIP.js
+    drops, nor by the 199 that says of one that it has ended."""
+    status = response.status
+    return 100 < status < 300 and status != 199 and bool(response.to_tag) and response.has("Contact")

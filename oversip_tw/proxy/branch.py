@@ -303,7 +303,7 @@ class Branch(Timed):
         return not self._others and self._is_mine(transaction) and wait_for(self, transaction)
 
     def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
-        """The client that rings has come back though its old connection looks open: it rings there. ``flow``: None: at
+        """The client that has not answered is back though its old connection looks open: it is asked there. None: at
         another server."""
         if key == self.way.key and self._is_mine(transaction):
             follow(self, transaction, flow)

@@ -17,6 +17,7 @@ from oversip_tw.proxy.original import restore
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.repeats import Repeats
 from oversip_tw.proxy.senders import absent_key
+from oversip_tw.proxy.unheard import Unheard
 from oversip_tw.proxy.watcher import Watcher
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.preferences import keeps_ringing
@@ -41,6 +42,7 @@ class ResponseContext:
         "_outcomes",
         "_running",
         "_starting",
+        "_unheard",
         "arrival",
         "breadth",
         "caller_key",
@@ -80,6 +82,8 @@ class ResponseContext:
         self._caller_gone = False
         #: the caller's connection broke before it had its answer
         self._absence: Absence | None = None
+        #: the same after that, a 2xx
+        self._unheard: Unheard | None = None
         #: user code thinks about what to do with the outcome
         self._asking = False
         #: the next one last
@@ -122,6 +126,12 @@ class ResponseContext:
             self.core.broke(error, self.request)
             branch.end(Outcome(500))
 
+    def inherit(self, former: ResponseContext) -> None:
+        """The request was under way by ``former``: its caller may be away."""
+        if former._absence is not None:
+            self._absence = former._absence
+            self._absence.follow(self)
+
     def give_up(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Somebody else answers the request by now: stop ringing, and pass on nothing but a 2xx that crosses that."""
         if not self.finished:
@@ -158,7 +168,9 @@ class ResponseContext:
         if first and self._absence is not None:
             self._absence.picked_up(branch, response)
         elif self.transaction.final_sent and not self.arrival.answered and branch.transaction is not None:
-            HangUp(branch, response).go()  # the caller was refused before the CANCEL came to the callee
+            HangUp.on(branch, response).go()  # the caller was refused before the CANCEL came to the callee
+        elif self._unheard is not None and branch.transaction is not None:
+            self._unheard.repeated(response, branch.transaction, self.transaction.flow)
         self.finished = self.arrival.answered = True
         self.core.calls.answered(self.request, response)
         if branch.way.flow_id:
@@ -183,7 +195,7 @@ class ResponseContext:
             return None
         if branch.way.branch:
             return None  # they come by the way of an INVITE that another server has sent
-        repeats = Repeats(transaction, bool(branch.way.flow_id), not arrival.trusted, self.caller_key)
+        repeats = Repeats(self.core, transaction, bool(branch.way.flow_id), not arrival.trusted, self.caller_key)
         transaction.let_go()
         if self.caller_key and transaction.flow.reliable:
             transaction.user = repeats
@@ -250,11 +262,16 @@ class ResponseContext:
             self._cancel_all(())
         if self._absence is not None:
             self._absence.ended()
+        if self._unheard is not None:
+            self._unheard.gone()
 
     def lost(self) -> bytes:
         """The caller's connection broke: whom to wait for."""
         key = self.caller_key or absent_key(self.core, self.arrival)
         if key and self.is_invite and not self.in_dialog:
+            if self.transaction.final_sent and self._absence is None:
+                self._unheard = Unheard(self.core, key)
+                return key
             if self._absence is None:
                 self._absence = Absence(self)
             self._absence.begin()
@@ -265,6 +282,8 @@ class ResponseContext:
         self.arrival.flow = flow
         if self._absence is not None:
             self._absence.over()
+        if self._unheard is not None:
+            self._unheard.back()
 
     # -- answers ----------------------------------------------------------------------------------------------------
 

@@ -124,6 +124,7 @@ class Core:
         context = ResponseContext(self, arrival, transaction, groups, caller_key, watcher)
         transaction.user = context
         if isinstance(former, ResponseContext):
+            context.inherit(former)
             former.give_up()
         context.start(breadth)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.grammar import token
-from oversip_tw.sip.message import Request
+from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 
 #: entries that are taken over from whoever sent the request
@@ -27,19 +28,23 @@ class _Entry:
         self.index = index
         self.params = params
 
-    def text(self, private: bool) -> str:
-        return f"<{_ANONYMOUS if private else self.uri.text}>;index={self.index}{self.params}"
+    def text(self, private: bool, trusted: bool) -> str:
+        """``private``: nobody is to be named to who is not ``trusted``; else those that say so themselves (§10.1.2)."""
+        hidden = not trusted and (private or "privacy=history" in self.uri.headers.lower())
+        return f"<{_ANONYMOUS if hidden else self.uri.text}>;index={self.index}{self.params}"
 
 
 class History:
     """The entries of one request, the newest last."""
 
-    __slots__ = ("_entries", "_private")
+    __slots__ = ("_entries", "_private", "_wanted")
 
     def __init__(self, request: Request, trusted: bool) -> None:
         """``request`` as it came. What it says of its past counts where its sender is ``trusted``."""
         self._private = _is_private(request)
         self._entries = _read(request) if trusted and request.has("History-Info") else []
+        #: answers are to tell it
+        self._wanted = bool(self._entries) or "histinfo" in request.options("supported")
         last = self._entries[-1] if self._entries else None
         if last is None or not last.uri.equivalent(request.uri):
             # the hop before us does not write any (RFC 7044 §9.1)
@@ -61,8 +66,16 @@ class History:
 
     def write(self, request: Request, trusted: bool) -> None:
         """Put all of it into ``request``; to whom is not ``trusted`` only what its caller wants to be known."""
-        private = self._private and not trusted
-        request.set("History-Info", ", ".join([entry.text(private) for entry in self._entries]))
+        request.set("History-Info", self._text(trusted))
+
+    def tell(self, response: Response, arrival: Arrival) -> None:
+        """Put it into a ``response`` to ``arrival``'s request too, if its sender wants that (§9.4) and is no stranger,
+        to whom it is nobody's business where our users are."""
+        if self._wanted and (arrival.trusted or arrival.user is not None):
+            response.set("History-Info", self._text(arrival.trusted))
+
+    def _text(self, trusted: bool) -> str:
+        return ", ".join([entry.text(self._private, trusted) for entry in self._entries])
 
 
 def _is_private(request: Request) -> bool:

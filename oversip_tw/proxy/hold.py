@@ -86,8 +86,9 @@ def wait_for(branch: Branch, transaction: ClientTransaction) -> bool:
 
 
 def follow(branch: Branch, transaction: ClientTransaction, flow: Flow | None) -> None:
-    """A client that rings is on ``flow`` now; None: it is at another server."""
-    if isinstance(transaction, InviteClientTransaction) and _may_go_on(branch):
+    """A client that has not answered is on ``flow`` now, though its old connection looks open; None: it is at another
+    server."""
+    if branch.context.in_dialog or _may_go_on(branch):
         if flow is None:
             _go_elsewhere(branch, transaction)
         else:
@@ -101,31 +102,33 @@ def _may_go_on(branch: Branch) -> bool:
     )
 
 
-def _go_on(branch: Branch, ringing: InviteClientTransaction, flow: Flow) -> None:
-    """The client that was ringing is on ``flow`` now: it goes on there.
+def _go_on(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
+    """The client that was asked is on ``flow`` now: it is asked there.
 
-    With the same branch: SIP.js, which knows it still, would refuse another one as a loop. Its Contact is another one
-    if it was started anew, or is found under another address.
+    With the same branch: SIP.js, which knows it still, would refuse another one as a loop, or its CSeq as an old one.
+    Its Contact is another one if it was started anew, or is found under another address; within a dialog the name
+    stays that it has there.
     """
-    way = branch.way
-    binding = branch.context.core.location.by_key(way.key)
-    uri = ringing.request.uri
+    way, context = branch.way, branch.context
+    uri = transaction.request.uri
+    binding = None if context.in_dialog else context.core.location.by_key(way.key)
     if binding is not None and _place(binding.target) != _place(uri):
         way.uri = uri = binding.target
-    if (uri.secure or branch.context.request.uri.secure) and not flow.secure:
-        ringing.terminate()
+    if (uri.secure or context.request.uri.secure) and not flow.secure:
+        transaction.terminate()
         branch.end(endings.FLOW_GONE)
         return
     if not branch.ended:
         branch.flow = flow
-        branch.restart_timer_c()
-    ringing.move(flow, uri)
+        if context.is_invite:
+            branch.restart_timer_c()
+    transaction.move(flow, uri)
 
 
-def _go_elsewhere(branch: Branch, ringing: InviteClientTransaction) -> None:
-    """The client that was ringing is at another server now, which sends it the same INVITE, with the same branch."""
-    known = ringing.request.via.branch or ""
-    ringing.terminate()
+def _go_elsewhere(branch: Branch, transaction: ClientTransaction) -> None:
+    """The client that was asked is at another server now, which asks it again, with the same branch."""
+    known = transaction.request.via.branch or ""
+    transaction.terminate()
     if not branch.ended:
         branch.transaction = None
         branch.way.branch = known

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from oversip_tw.proxy.branch import Branch
 
 
-#: between servers: the branch by which a phone knows an INVITE that rings. SIP.js would refuse another one as a loop
-BRANCH: Final = "X-Ringing-Branch"
+#: between servers: the branch by which a phone knows a request already. SIP.js would refuse another one as a loop, or
+#: its CSeq as an old one
+BRANCH: Final = "X-Known-Branch"
 
 
 class Nodes:

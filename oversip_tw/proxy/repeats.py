@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from oversip_tw.interfaces import Flow
 from oversip_tw.proxy.forwarding import drop_identities, keep_privacy
+from oversip_tw.proxy.unheard import Unheard
 from oversip_tw.sip.errors import ParseError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.server import ServerTransaction
 from oversip_tw.transaction.users import Nobody
+
+if TYPE_CHECKING:
+    from oversip_tw.proxy.core import Core
 
 
 class Repeats(Nobody):
@@ -18,13 +25,16 @@ class Repeats(Nobody):
     request nor ways.
     """
 
-    __slots__ = ("_caller_key", "_from_client", "_to_stranger", "_transaction")
+    __slots__ = ("_caller_key", "_core", "_from_client", "_to_stranger", "_transaction", "_unheard")
 
     def __init__(
-        self, transaction: ServerTransaction, from_client: bool, to_stranger: bool, caller_key: bytes = b""
+        self, core: Core, transaction: ServerTransaction, from_client: bool, to_stranger: bool, caller_key: bytes = b""
     ) -> None:
         """``from_client``: they come by a client's flow; ``to_stranger``: they go to somebody who is not trusted, whose
         binding is called ``caller_key``."""
+        self._core = core
+        #: the caller's connection broke
+        self._unheard: Unheard | None = None
         self._caller_key = caller_key
         self._transaction = transaction
         self._from_client = from_client
@@ -37,11 +47,25 @@ class Repeats(Nobody):
                 drop_identities(response)
             if self._to_stranger:
                 keep_privacy(response)
+            if self._unheard is not None:
+                self._unheard.repeated(response, transaction, self._transaction.flow)
             self._transaction.respond(response)
 
     def lost(self) -> bytes:
         """The caller's connection broke: whom to wait for."""
+        if self._caller_key:
+            self._unheard = Unheard(self._core, self._caller_key)
         return self._caller_key
+
+    def moved(self, flow: Flow) -> None:
+        """The caller is back."""
+        if self._unheard is not None:
+            self._unheard.back()
+
+    def failed(self, transaction: object, reason: str = "") -> None:
+        """The caller stays away."""
+        if self._unheard is not None:
+            self._unheard.gone()
 
 
 def take_our_via_off(response: Response) -> bool:

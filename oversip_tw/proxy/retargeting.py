@@ -54,8 +54,11 @@ UNREGISTERED: Final = Why(404, 480)
 def user_with_rules(core: Core, arrival: Arrival) -> str:
     """The AoR of the user whose rules hold for the call; "": it is none, or there are no rules for it."""
     rules, request = core.rules, arrival.request
-    if rules.empty or request.method != "INVITE" or arrival.in_dialog or arrival.tokens or request.has("Route"):
+    if rules.empty or request.method != "INVITE" or arrival.in_dialog or request.has("Route"):
         return ""
+    for token in arrival.tokens:
+        if token is not None:  # a Path: it names one phone; a Route of ours without token is an outbound proxy's
+            return ""
     aor = _user_of(core, request.uri)
     return "" if not aor or rules.of(aor) == NONE else aor
 
@@ -176,7 +179,23 @@ class Retargeting(Timed):
         ending, self._ending = self._ending, None
         if ending is not None:
             self._early.end(core, arrival, ending)
+        if self._history is not None:
+            self._say_forwarded(self._history)
         core.relay(arrival, transaction, groups, arrival.breadth, Destinations(core).caller_key(arrival), self)
+
+    def _say_forwarded(self, history: History) -> None:
+        """Tell the caller that it will take longer (RFC 3261 §21.1.3)."""
+        arrival = self._arrival
+        transaction = arrival.transaction
+        assert transaction is not None
+        if "100rel" not in arrival.request.values("Require"):  # a proxy cannot repeat what has to be reliable
+            response = transaction.request.response(181, to_tag=self._core.new_id())
+            history.tell(response, arrival)
+            self._core.respond(transaction, response, arrival.request)
+
+    def _tell(self, response: Response) -> None:
+        if self._history is not None:
+            self._history.tell(response, self._arrival)
 
     def _say(self, why: str) -> None:
         self._core.log.warn(
@@ -197,11 +216,13 @@ class Retargeting(Timed):
         """It rings."""
         self._rang = True
         self._early.begun(self._arrival.request, response)
+        self._tell(response)
         go_on()
 
     def success(self, response: Response, go_on: GoOn) -> None:
         """Somebody has picked up, perhaps where it was given up already."""
         self._stop_timer()
+        self._tell(response)
         go_on()
 
     def ended(self, outcome: Outcome, go_on: GoOn) -> None:
@@ -212,6 +233,8 @@ class Retargeting(Timed):
         why = self._why(outcome)
         target = "" if why is None else self._target(why)
         if why is None or not target:
+            if outcome.response is not None:
+                self._tell(outcome.response)
             go_on()
             return
         self._moving = True

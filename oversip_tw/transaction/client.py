@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.transaction import OVER, Transaction
 from oversip_tw.transaction.users import GONE, NOBODY, ClientUser
@@ -67,6 +68,16 @@ class ClientTransaction(Transaction):
             self._wait(patience)
         self.flow.send(self._data)
 
+    def _go_by(self, flow: Flow, uri: Uri) -> None:
+        """What is said from now on is said by ``flow``, to ``uri``; the branch stays."""
+        self._stop_timer()
+        if uri is not self.request.uri:
+            self.request.uri = uri
+            self._data = self.request.to_bytes()
+        self.table.moved_client(self, flow)
+        self.flow = flow
+        self._interval = self.timers.t1
+
     def _wait(self, left: float) -> None:
         """For the repetition, or for the end of patience in ``left`` seconds when that is next."""
         if self._interval < left:
@@ -90,6 +101,14 @@ class ClientTransaction(Transaction):
             user = self.user
             self.terminate()
             user.failed(self, reason)
+
+    def move(self, flow: Flow, uri: Uri) -> None:
+        """The client is on ``flow`` now, and calls itself ``uri``. Nothing happens after a final response."""
+
+    def superseded(self, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key``, which was on our flow, is on ``flow`` now; None: at another server."""
+        if not self.finished:
+            self.user.superseded(self, key, flow)
 
     def unreachable(self, reason: str) -> None:
         """The network says that nobody listens at the peer's address."""

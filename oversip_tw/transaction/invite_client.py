@@ -39,7 +39,7 @@ TERMINATED: Final = State.TERMINATED
 class InviteClientTransaction(ClientTransaction):
     """Sends an INVITE, acknowledges a refusal, passes every 2xx on, cancels when told to."""
 
-    __slots__ = ("_ack", "_cancel_headers", "_cancel_sent", "state")
+    __slots__ = ("_ack", "_cancel_headers", "_cancelling", "state")
 
     def __init__(
         self,
@@ -57,7 +57,8 @@ class InviteClientTransaction(ClientTransaction):
         self._ack = b""
         #: the headers of a CANCEL that waits for the first provisional response (§9.1)
         self._cancel_headers: Sequence[tuple[str, str]] | None = None
-        self._cancel_sent = False
+        #: the CANCEL that was sent
+        self._cancelling: ClientTransaction | None = None
 
     def start(self) -> None:
         """Send the INVITE and start the timers."""
@@ -90,7 +91,7 @@ class InviteClientTransaction(ClientTransaction):
         Nothing is sent when a final response comes first, and nothing before a client that is waited for is back.
         Afterwards expect `ClientUser.answered` (487, or whatever final response crossed the CANCEL) or `timed_out`.
         """
-        if self.finished or self._cancel_sent or self._cancel_headers is not None:
+        if self.finished or self._cancel_headers is not None:
             return
         self._cancel_headers = headers
         if self.state is PROCEEDING and not (self.client_flow and self.flow.closed):
@@ -110,27 +111,16 @@ class InviteClientTransaction(ClientTransaction):
         another one rings."""
         if self.finished:
             return
-        self._stop_timer()
-        if uri is not self.request.uri:
-            self.request.uri = uri
-            self._data = self.request.to_bytes()
-        self.table.moved_client(self, flow)
-        self.flow = flow
+        self._go_by(flow, uri)
         if self._cancel_headers is not None:
             self._send_cancel(self._cancel_headers)
         else:
             self.state = CALLING
-            self._interval = self.timers.t1
             self._begin(self.timers.b)
-
-    def superseded(self, key: bytes, flow: Flow | None) -> None:
-        """The binding ``key``, which was on our flow, is on ``flow`` now; None: at another server."""
-        if not self.finished:
-            self.user.superseded(self, key, flow)
 
     def unreachable(self, reason: str) -> None:
         """Nobody listens at the peer's address. One that has let it ring is believed to live, unless we cancelled."""
-        if self.state is CALLING or self._cancel_sent:
+        if self.state is CALLING or self._cancelling is not None:
             self.flow_lost(reason)
 
     def _proceed(self) -> None:
@@ -158,10 +148,12 @@ class InviteClientTransaction(ClientTransaction):
             self._absorb(self.timers.d)
 
     def _send_cancel(self, headers: Sequence[tuple[str, str]]) -> None:
-        self._cancel_sent = True
+        if self._cancelling is not None:
+            self._cancelling.terminate()  # it went to where the client was; the new one has the same branch
         # §9.1: no final response within 64*T1 of the CANCEL, and the INVITE counts as cancelled.
         self._timer = self.table.wheel.start(self.timers.b, self, GIVE_UP)
-        self.table.call(cancel(self.request, headers), self.flow, NOBODY, self.timers, client_flow=self.client_flow)
+        request = cancel(self.request, headers)
+        self._cancelling = self.table.call(request, self.flow, NOBODY, self.timers, client_flow=self.client_flow)
 
     def _send_again(self) -> None:
         self._interval *= 2

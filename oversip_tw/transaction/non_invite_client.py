@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from oversip_tw.interfaces import Flow
 from oversip_tw.sip.message import Request, Response
+from oversip_tw.sip.uri import Uri
 from oversip_tw.transaction.client import ClientTransaction
 from oversip_tw.transaction.timers import Timers
 from oversip_tw.transaction.users import NOBODY, ClientUser
@@ -66,6 +67,13 @@ class NonInviteClientTransaction(ClientTransaction):
         if self.finished:
             self.let_go()
             self.user = NOBODY
+
+    def move(self, flow: Flow, uri: Uri) -> None:
+        """The client is on ``flow`` now, as ``uri``: it is sent the request again, as if that had been lost."""
+        if not self.finished:
+            self._go_by(flow, uri)
+            self.state = TRYING
+            self._begin(self.timers.f)
 
     def unreachable(self, reason: str) -> None:
         """Nobody listens at the peer's address. One that has said something is believed to live."""

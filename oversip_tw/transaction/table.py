@@ -226,7 +226,7 @@ class Transactions:
                     served.move(flow)
         sent: Collection[Transaction] = self._on_flow.get(old, ()) if old.reliable else self._to_peer.get(old.peer, ())
         for transaction in list(sent):
-            if isinstance(transaction, InviteClientTransaction) and transaction.flow == old:
+            if isinstance(transaction, ClientTransaction) and transaction.flow == old:
                 transaction.superseded(key, flow)
 
     def _served_by(self, flow: Flow) -> list[ServerTransaction]:

@@ -49,7 +49,8 @@ class ClientUser(Protocol):
         user has it `move` to another flow or ends it. False: it fails."""
 
     def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
-        """The binding ``key``, which was on the flow that this INVITE went by, is on ``flow`` now."""
+        """The binding ``key``, which was on the flow that this request went by, is on ``flow`` now; None: at another
+        server."""
 
 
 class Nobody:

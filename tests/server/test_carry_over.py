@@ -159,15 +159,54 @@ class SupersededTests(CarryOver):
         self.assertFalse(old.closed)
 
     def test_what_the_old_one_swallowed(self) -> None:
-        """A request sent into the dead connection goes again when that is found dead."""
-        old = self.bob.flow
-        self.mine.send("BYE")
+        """What was sent into the dead connection goes again as soon as he is back, with the same branch: one who has
+        got it, and whose answer was lost, repeats that."""
+        for method in ("INFO", "BYE"):
+            old = self.bob.flow
+            self.mine.send(method)
+            [lost] = self.bob.requests(method)
+            self.world.comes_back(self.bob)
+            [again] = self.bob.requests(method)
+            self.assertEqual(lost.to_bytes(), again.to_bytes())
+            self.world.lose(old)
+            self.assertEqual([], self.bob.requests(method))
+            self.bob.answer(again, 200)
+            self.assertEqual([200], self.alice.statuses())
+
+    def test_a_reinvite_that_the_old_one_swallowed(self) -> None:
+        """It goes again too, and so does the CANCEL of one."""
+        invite = self.mine.send("INVITE")
+        [lost] = self.bob.requests("INVITE")
         self.world.comes_back(self.bob)
-        self.assertEqual([], self.bob.requests("BYE"))
-        self.world.lose(old)
-        [bye] = self.bob.requests("BYE")
-        self.bob.answer(bye, 200)
+        [again] = self.bob.requests("INVITE")
+        self.assertEqual(lost.to_bytes(), again.to_bytes())
+        self.bob.answer(again, 100)
+        self.alice.cancel(invite)
+        for _ in range(2):
+            [cancel] = self.bob.requests("CANCEL")
+            self.world.comes_back(self.bob)
+        self.bob.answer(cancel, 200)
+        self.bob.answer(again, 487)
+        self.assertEqual([100, 200, 487], self.alice.statuses())
+
+    def test_a_message_that_the_old_one_swallowed(self) -> None:
+        """Out of a dialog the same."""
+        self.alice.ask(self.alice.build("MESSAGE", self.bob.aor))
+        [lost] = self.bob.requests("MESSAGE")
+        self.world.comes_back(self.bob)
+        [again] = self.bob.requests("MESSAGE")
+        self.assertEqual(lost.to_bytes(), again.to_bytes())
+        self.bob.answer(again, 200)
         self.assertEqual([200], self.alice.statuses())
+
+    def test_of_another_user_on_the_old_one(self) -> None:
+        """What was sent to somebody else there stays there."""
+        carol = Phone(self.world, "carol", self.bob.flow)
+        self.assertEqual(200, carol.register().status)
+        self.alice.ask(self.alice.build("MESSAGE", carol.aor))
+        [_] = carol.requests("MESSAGE")
+        self.world.comes_back(self.bob)
+        self.assertEqual([], self.bob.requests("MESSAGE"))
 
     def test_another_phone_of_the_user_takes_nothing_over(self) -> None:
         """A second browser of bob's is another instance: the dialog stays with the first."""
@@ -254,10 +293,10 @@ class TrustedHopTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(next_hops=(NextHop(frozenset({"peer.example.net"}), (Uri.parse(f"sip:{CORE}:5080"),)),))
         self.alice = self.world.registered("alice")
-        self.core = Phone(self.world, "dave", self.world.udp_flow((CORE, 5080)))
+        self.core = Phone(self.world, "carol", self.world.udp_flow((CORE, 5080)))
 
     def dialog(self) -> Dialog:
-        self.core.send(self.core.build("INVITE", self.alice.aor, From="<sip:dave@peer.example.net>;tag=1"))
+        self.core.send(self.core.build("INVITE", self.alice.aor, From="<sip:carol@peer.example.net>;tag=1"))
         [arrived] = self.alice.requests("INVITE")
         self.alice.answer(arrived, 200)
         [*_, accepted] = self.core.take()

@@ -404,6 +404,27 @@ class Ringing(NodesCase):
         self.b.lose(old)
         self.picked_up(alice, sent, bob, arrived)
 
+    def test_in_a_call(self) -> None:
+        """A request in a call that has no answer yet goes along, while the old connection looks open."""
+        for caller, callee, to in (("a", "b", "a"), ("a", "b", "c"), ("a", "a", "b")):
+            for method in ("INVITE", "INFO"):
+                with self.subTest(caller=caller, callee=callee, to=to, method=method):
+                    self.setUp()
+                    self.world("c")
+                    alice, bob = self.worlds[caller].registered("alice"), self.worlds[callee].registered("bob")
+                    out, _ = self.call(alice, bob)
+                    alice.take()
+                    out.send(method)
+                    self.carry()
+                    [first] = bob.requests(method)
+                    self.move(bob, self.worlds[to])
+                    self.carry()
+                    [again] = bob.requests(method)
+                    self.assertEqual((again.via.branch, again.has(BRANCH)), (first.via.branch, False))
+                    bob.answer(first, 200)
+                    self.carry()
+                    self.assertEqual(alice.statuses()[-1], 200)
+
     def test_said_by_a_client(self) -> None:
         """A client tells nobody which branch to use."""
         alice, bob = self.a.registered("alice"), self.b.registered("bob")

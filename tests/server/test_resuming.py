@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.proxy.settings import NextHop
+from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri
 from tests.server.world import CORE, Phone, World, call
@@ -170,6 +171,28 @@ class CalleeTests(Ringing):
         self.world.lose(old)
         self.bob.answer(again, 180)
         self.answered(again)
+
+    def test_comes_back_while_it_is_cancelled(self) -> None:
+        """The other phone has picked up; this one has not heard the CANCEL on its old connection, which looks open. Its
+        REGISTER is answered, and the CANCEL repeated."""
+        for transport in ("ws", "udp"):
+            alice, here = self.world.registered("alice"), self.world.registered("carol")
+            away = self.world.registered("carol", transport)
+            alice.invite(here.aor)
+            rings, other = here.requests("INVITE")[0], away.requests("INVITE")[0]
+            away.answer(other, 180)
+            here.answer(rings, 200)
+            [cancel] = away.requests("CANCEL")
+            if transport == "udp":
+                away.answer(cancel, 200)  # and the 487 is lost
+                away.flow = self.world.udp_flow(("127.0.0.1", 7777))
+            else:
+                away.flow = self.world.connect()
+            self.assertEqual(200, away.register(keep=True).status)
+            [again] = away.requests("CANCEL")
+            self.assertIn("cause=200", again.get("Reason") or "")
+            away.answer(again, 200)
+            away.answer(other, 487)
 
     def test_another_user_on_the_same_connection(self) -> None:
         """Only what is for the binding that moved goes along."""
@@ -361,6 +384,69 @@ class CallerTests(Ringing):
         dialog.send("ACK")
         self.assertEqual(1, len(self.bob.requests("ACK")))
 
+    def answer_lost(self, hooked: bool) -> Response:
+        """bob's 200 has left into alice's dead connection, and he gets no ACK."""
+        if hooked:  # then a watcher hears of all answers
+            self.world.element.core.rules.store(self.bob.aor, Rules(forward_busy="sip:x@example.com"))
+        arrived = self.ring()
+        accepted = self.bob.answer(arrived, 200)
+        self.alice.take()
+        self.bob.take()
+        return accepted
+
+    def test_answer_lost_and_forgotten(self) -> None:
+        """JsSIP knows nothing of the call any more when it is back: the callee, who repeats his 200, is hung up. By a
+        new connection alone, too, while the old one looks open."""
+        for hooked in (False, True):
+            for silent in (False, True):
+                accepted = self.answer_lost(hooked)
+                if silent:
+                    self.moved_out(self.alice)
+                else:
+                    self.world.lose(self.alice.flow)
+                    self.world.comes_back(self.alice)
+                self.assertEqual([], self.alice.take())
+                self.bob.send(accepted)
+                came = self.alice.take()
+                [heard] = [each for each in came if isinstance(each, Response)]
+                self.assertEqual(200, heard.status)
+                [question] = [each for each in came if isinstance(each, Request)]
+                self.assertEqual(("INFO", heard.to_tag), (question.method, question.from_tag))
+                self.assertEqual(self.alice.contact, str(question.uri))
+                self.bob.send(accepted)
+                self.assertEqual([200], self.alice.statuses())  # and nothing is asked twice
+                self.alice.answer(question, 481)
+                self.hung_up(accepted)
+
+    def test_answer_lost_and_known(self) -> None:
+        """SIP.js acknowledges the repeated 200, and says that it knows the call."""
+        for hooked in (False, True):
+            accepted = self.answer_lost(hooked)
+            self.world.lose(self.alice.flow)
+            self.world.comes_back(self.alice)
+            self.bob.send(accepted)
+            [question] = self.alice.requests("INFO")
+            self.alice.answer(question, 200)
+            dialog = self.alice.dialog(self.invite, accepted)
+            dialog.send("ACK")
+            self.assertEqual(["ACK"], [each.method for each in self.bob.take() if isinstance(each, Request)])
+            dialog.send("BYE")
+            self.bob.answer(self.bob.requests("BYE")[0], 200)
+            self.alice.take()
+
+    def test_answer_lost_and_stays_away(self) -> None:
+        """After 8 s the callee, who still repeats his 200, is hung up."""
+        for hooked in (False, True):
+            accepted = self.answer_lost(hooked)
+            self.world.lose(self.alice.flow)
+            self.bob.send(accepted)
+            self.seconds(9)
+            self.assertEqual([], self.bob.take())
+            self.bob.send(accepted)
+            self.hung_up(accepted)
+            self.world.comes_back(self.alice)
+            self.alice.take()
+
     def test_refused_meanwhile(self) -> None:
         """So does a refusal; the ACK on the new connection ends there."""
         arrived = self.ring()
@@ -385,6 +471,40 @@ class CallerTests(Ringing):
             [cancel] = self.bob.requests("CANCEL")
             self.bob.answer(cancel, 200)
             self.bob.answer(arrived, 487)
+
+    def test_no_dialog_to_ask_about(self) -> None:
+        """A 180 without Contact makes none: SIP.js would answer 481 to a question about it, and is not asked before it
+        has heard of one."""
+        arrived = self.ring(0)
+        self.bob.send(arrived.response(180, to_tag="t"))
+        self.world.lose(self.alice.flow)
+        self.world.comes_back(self.alice)
+        self.assertEqual([180], self.alice.statuses())
+        self.bob.answer(arrived, 183)
+        came = self.alice.take()
+        self.assertEqual([183], [each.status for each in came if isinstance(each, Response)])
+        [question] = [each for each in came if isinstance(each, Request)]
+        self.assertEqual("INFO", question.method)
+        self.alice.answer(question, 200)
+        self.answered(arrived)
+
+    def test_forgotten_and_forwarded_meanwhile(self) -> None:
+        """While she is away her call goes on to carol, who picks up: she is asked about that dialog, and carol is hung
+        up if she knows nothing."""
+        carol = self.world.registered("carol")
+        self.world.element.core.rules.store(self.bob.aor, Rules(forward_no_answer=carol.aor, ring_timeout=2.0))
+        arrived = self.ring()
+        self.world.lose(self.alice.flow)
+        self.seconds(4)
+        self.bob.answer(arrived, 487)
+        [forwarded] = carol.requests("INVITE")
+        carol.answer(forwarded, 200)
+        self.world.comes_back(self.alice)
+        [question] = self.alice.requests("INFO")
+        self.alice.answer(question, 481)
+        came = carol.take()
+        self.assertEqual(["ACK", "BYE"], [each.method for each in came if isinstance(each, Request)])
+        carol.answer(came[-1], 200)  # type: ignore[arg-type]
 
     def test_forgotten_and_picked_up_meanwhile(self) -> None:
         """The callee picked up for nobody: we hang up, or it would wait for an ACK for half a minute."""
@@ -411,7 +531,7 @@ class CallerTests(Ringing):
                 self.bob.answer(arrived, 200)
             self.hung_up(arrived)
 
-    def hung_up(self, arrived: Request) -> None:
+    def hung_up(self, arrived: Request | Response) -> None:
         """bob is sent ACK and BYE within the dialog that his 200 made."""
         ack, bye = (each for each in self.bob.take() if isinstance(each, Request))
         self.assertEqual(("ACK", "BYE"), (ack.method, bye.method))

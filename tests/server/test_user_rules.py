@@ -69,11 +69,34 @@ class WhenTests(RulesCase):
             carol.answer(arrived, 180)
             carol.answer(arrived, 200)
             answers = self.alice.take()
-            self.assertEqual([100, 180, 200], [answer.status for answer in answers])  # type: ignore[union-attr]
+            self.assertEqual([100, 181, 180, 200], [answer.status for answer in answers])  # type: ignore[union-attr]
             dialog = self.alice.dialog(invite, answers[-1])  # type: ignore[arg-type]
             for method in ("ACK", "BYE"):
                 dialog.send(method)
                 self.assertEqual(1, len(carol.requests(method)))
+
+    def test_by_outbound_proxy(self) -> None:
+        """A phone that names us as its outbound proxy is a caller like any other."""
+        self.rule(forward_unregistered=CAROL)
+        carol = self.world.registered("carol")
+        for route in ("<sip:127.0.0.1:5060;lr>", "<sip:127.0.0.1:8080;transport=ws;lr>"):
+            self.alice.invite(BOB, Route=route)
+            carol.answer(carol.requests("INVITE")[0], 200)
+            self.assertEqual([200], self.finals())
+
+    def test_181(self) -> None:
+        """The caller hears of each forward, one who wants only what can be repeated (RFC 3262) excepted."""
+        self.rule(forward_busy=CAROL)
+        bob, carol = self.world.registered("bob"), self.world.registered("carol")
+        for require, told in (("", [100, 181]), ("100rel", [100])):
+            self.alice.invite(BOB, Require=require)
+            bob.answer(bob.requests("INVITE")[0], 486)
+            answers = [each for each in self.alice.take() if isinstance(each, Response)]
+            self.assertEqual(told, [answer.status for answer in answers])
+            if len(answers) > 1:
+                self.assertTrue(answers[1].to_tag)
+                self.assertIsNone(answers[1].get("History-Info"))  # it did not ask
+            carol.answer(carol.requests("INVITE")[0], 200)
 
     def test_no_answer(self) -> None:
         """After ring_timeout the phones stop ringing and the target rings."""
@@ -396,6 +419,64 @@ class HistoryTests(RulesCase):
         self.assertIn(BOB, arrived.values("History-Info")[0])
         self.trunk.answer(arrived, 200)
 
+    def test_privacy_of_one_entry(self) -> None:
+        """An entry that a trusted hop has marked as private is shown to trusted hops alone; the others stay."""
+        self.rule(forward_unregistered=CAROL)
+        self.rule(CAROL, forward_busy=BOX)
+        carol = self.world.registered("carol")
+        first = "<sip:sales@peer.example.net?Privacy=history&Reason=SIP%3Bcause%3D302>;index=1"
+        source = "<sip:x@peer.example.net>;tag=x"
+        self.trunk.send(self.trunk.build("INVITE", BOB, From=source, History_Info=first))
+        [arrived] = carol.requests("INVITE")
+        hidden, shown, _ = arrived.values("History-Info")
+        self.assertEqual("<sip:anonymous@anonymous.invalid>;index=1", hidden)
+        self.assertIn(BOB, shown)
+        carol.answer(arrived, 486)
+        [arrived] = self.trunk.requests("INVITE")
+        self.assertEqual(first, arrived.values("History-Info")[0])
+        self.trunk.answer(arrived, 200)
+
+    def told(self, phone: Phone) -> list[list[str]]:
+        """The index of each entry, of each answer above 100."""
+        answers = [each for each in phone.take() if isinstance(each, Response) and each.status > 100]
+        entries = [answer.values("History-Info") if answer.has("History-Info") else [] for answer in answers]
+        return [[entry.split(";index=")[1].split(";")[0] for entry in each] for each in entries]
+
+    def test_answers(self) -> None:
+        """A caller that says histinfo reads in each answer where its call is, and so does a trusted hop that wrote
+        History-Info; nobody is told anything while no rule was followed."""
+        self.rule(forward_busy=CAROL)
+        bob, carol = self.world.registered("bob"), self.world.registered("carol")
+        self.alice.invite(BOB, Supported="histinfo")
+        rings = bob.requests("INVITE")[0]
+        bob.answer(rings, 180)
+        self.assertEqual([[]], self.told(self.alice))
+        bob.answer(rings, 486)
+        [arrived] = carol.requests("INVITE")
+        carol.answer(arrived, 180)
+        carol.answer(arrived, 200)
+        self.assertEqual([["1", "1.1"]] * 3, self.told(self.alice))
+        self.alice.invite(BOB, Supported="histinfo")
+        bob.answer(bob.requests("INVITE")[0], 486)
+        carol.answer(carol.requests("INVITE")[0], 603)
+        self.assertEqual([["1", "1.1"]] * 2, self.told(self.alice))
+        source = "<sip:x@peer.example.net>;tag=x"
+        self.trunk.send(self.trunk.build("INVITE", BOB, From=source, History_Info=f"<{BOB}>;index=1"))
+        bob.answer(bob.requests("INVITE")[0], 486)
+        carol.answer(carol.requests("INVITE")[0], 200)
+        self.assertEqual([["1", "1.1"]] * 2, self.told(self.trunk))
+
+    def test_answers_to_a_stranger(self) -> None:
+        """Where our users are is not told to strangers."""
+        world = World(inbound="open")
+        world.element.core.rules.store(BOB, Rules(forward_unregistered=CAROL))
+        carol = world.registered("carol")
+        stranger = Phone(world, "eve", world.udp_flow(("198.51.100.9", 5060)))
+        source = "<sip:eve@else.example>;tag=e"
+        stranger.send(stranger.build("INVITE", BOB, From=source, Supported="histinfo"))
+        carol.answer(carol.requests("INVITE")[0], 200)
+        self.assertEqual([[], []], self.told(stranger))
+
 
 class EarlyDialogTests(RulesCase):
     """199 (RFC 6228)."""
@@ -415,8 +496,8 @@ class EarlyDialogTests(RulesCase):
                 early = [answer for answer in self.alice.take() if isinstance(answer, Response)]
                 bob.answer(rings, status or 487)
                 early += [answer for answer in self.alice.take() if isinstance(answer, Response)]
-                self.assertEqual(told, [answer.status for answer in early])
-                for answer in early:
+                self.assertEqual([*told, 181], [answer.status for answer in early])
+                for answer in early[:-1]:
                     self.assertEqual(f"t{bob.number}", answer.to_tag)
                     self.assertIn(f"cause={cause}", answer.get("Reason") or "")
                 carol.answer(carol.requests("INVITE")[0], 603)

@@ -258,6 +258,44 @@ class ClientTests(Moving):
         self.assertEqual(self.caller.told, ["180", "487"])
         self.assert_gone()
 
+    def test_cancelled_before(self) -> None:
+        """The CANCEL is sent again, whatever became of it; the INVITE waits for its answer as long as before."""
+        for transport in ("ws", "udp"):
+            for heard in (False, True):
+                with self.subTest(transport=transport, heard=heard):
+                    self.setUp()
+                    old, new = self.connect(5, transport), self.connect(6, transport)
+                    self.call(old)
+                    self.answer(old, 180)
+                    self.transaction.cancel()
+                    self.assertEqual(said(old.take()), ["CANCEL"])
+                    if heard:
+                        old.receive(request("CANCEL").response(200).to_bytes())
+                    self.transaction.move(new, self.transaction.request.uri)
+                    self.assertEqual(said(new.take()), ["CANCEL"])
+                    new.receive(request("CANCEL").response(200).to_bytes())
+                    self.answer(new, 487)
+                    self.assertEqual(self.caller.told, ["180", "487"])
+                    self.assert_gone()
+
+    def test_other_requests(self) -> None:
+        """Any request goes again, by its branch, and Timer F begins anew; not one that has its answer."""
+        for transport in ("ws", "udp"):
+            for answered in (False, True):
+                with self.subTest(transport=transport, answered=answered):
+                    self.setUp()
+                    old, new = self.connect(5, transport), self.connect(6, transport)
+                    self.caller, self.sent = Caller(), request("INFO")
+                    sent = self.transactions.call(self.sent, old, self.caller, client_flow=True)
+                    self.answer(old, 100)
+                    if answered:
+                        self.answer(old, 200)
+                    sent.move(new, self.sent.uri)
+                    self.assertEqual(said(new.take()), [] if answered else ["INFO"])
+                    self.clock.pump([0.1] * 400)
+                    self.assertEqual(self.caller.told, ["100", "200" if answered else "timed out"])
+                    self.assert_gone()
+
     def test_to_udp(self) -> None:
         """There it is repeated until something comes."""
         self.call()
@@ -281,18 +319,20 @@ class ClientTests(Moving):
             self.assert_gone()
 
     def test_superseded(self) -> None:
-        """The user of an INVITE that has no final answer hears of it; of other requests nobody does."""
+        """The user of what has no final answer hears of it."""
         for transport in ("ws", "udp"):
             with self.subTest(transport=transport):
                 self.setUp()
                 old, other, new = (self.connect(port, transport) for port in (5, 6, 7))
                 other.peer = old.peer
                 self.call(old, "OPTIONS")
+                first = self.caller
                 self.call(old)
                 self.transactions.superseded(other, KEY, new)
                 self.assertEqual(self.caller.told, [])
                 self.transactions.superseded(old, KEY, new)
-                self.assertEqual(self.caller.told, [f"superseded: {KEY!r}"])
+                for caller in (first, self.caller):
+                    self.assertEqual(caller.told, [f"superseded: {KEY!r}"])
                 self.transaction.move(new, self.sent.uri)
                 self.assertEqual(said(new.take()), ["INVITE"])
                 self.answer(new, 200)
