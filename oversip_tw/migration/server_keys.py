@@ -39,10 +39,7 @@ CORE = (
     Key("syslog_level", choice("debug", "info", "notice", "warn", "error", "crit"), "info", to="log.level"),
 )
 
-SIP = (
-    Key("sip_udp", BOOLEAN, True, to="listen.transport"),
-    Key("sip_tcp", BOOLEAN, True, to="listen.transport"),
-    Key("sip_tls", BOOLEAN, False, to="listen.transport"),
+_ADDRESSES = (
     Key("enable_ipv4", BOOLEAN, True, to="listen.address"),
     Key("enable_ipv6", BOOLEAN, True, to="listen.address"),
     # 0.0.0.0 and :: were refused by OverSIP; here they are what an address that is not set becomes
@@ -50,6 +47,13 @@ SIP = (
     Key("listen_ipv6", IPV6, to="listen.address"),
     Key("advertised_ipv4", IPV4, to="listen.advertised"),
     Key("advertised_ipv6", IPV6, to="listen.advertised"),
+)
+
+SIP = (
+    Key("sip_udp", BOOLEAN, True, to="listen.transport"),
+    Key("sip_tcp", BOOLEAN, True, to="listen.transport"),
+    Key("sip_tls", BOOLEAN, False, to="listen.transport"),
+    *_ADDRESSES,
     Key("listen_port", PORT, 5060, to="listen.port"),
     Key("listen_port_tls", PORT, 5061, to="listen.port"),
     Key("use_tls_tunnel", BOOLEAN, False, instead=_TUNNEL.format(plain="tcp"), harmless=False),
@@ -68,12 +72,7 @@ SIP = (
 WEBSOCKET = (
     Key("sip_ws", BOOLEAN, False, to="listen.transport"),
     Key("sip_wss", BOOLEAN, False, to="listen.transport"),
-    Key("enable_ipv4", BOOLEAN, True, to="listen.address"),
-    Key("enable_ipv6", BOOLEAN, True, to="listen.address"),
-    Key("listen_ipv4", IPV4, to="listen.address"),
-    Key("listen_ipv6", IPV6, to="listen.address"),
-    Key("advertised_ipv4", IPV4, to="listen.advertised"),
-    Key("advertised_ipv6", IPV6, to="listen.advertised"),
+    *_ADDRESSES,
     Key("listen_port", PORT, 10080, to="listen.port"),
     Key("listen_port_tls", PORT, 10443, to="listen.port"),
     Key("use_tls_tunnel", BOOLEAN, False, instead=_TUNNEL.format(plain="ws"), harmless=False),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from oversip_tw.interfaces import Address, HandshakeRequest, Listener, TlsPeer
 from oversip_tw.outbound.flow_id import pack_udp
+
+#: what every flow has
+FIELDS: Final = (
+    "accepted", "closed", "failure", "handshake", "id", "identity", "listener", "local", "peer", "reliable", "secure",
+    "tls", "transport", "variables",
+)  # fmt: skip
 
 
 class Forgetful(dict[str, object]):
@@ -28,24 +34,7 @@ class Datagrams(Protocol):
 class UdpFlow:
     """A UDP source seen from one listener: a value, equal to any other with the same two ends."""
 
-    __slots__ = (
-        "_address",
-        "_socket",
-        "accepted",
-        "closed",
-        "failure",
-        "handshake",
-        "id",
-        "identity",
-        "listener",
-        "local",
-        "peer",
-        "reliable",
-        "secure",
-        "tls",
-        "transport",
-        "variables",
-    )
+    __slots__ = ("_address", "_socket", *FIELDS)
 
     def __init__(self, socket: Datagrams, listener: Listener, address: tuple[str | int, ...]) -> None:
         self._socket = socket
@@ -100,24 +89,7 @@ class Wire(Protocol):
 class StreamFlow:
     """A TCP or TLS connection; ``wire`` is the protocol that moves its bytes."""
 
-    __slots__ = (
-        "__weakref__",
-        "_wire",
-        "accepted",
-        "closed",
-        "failure",
-        "handshake",
-        "id",
-        "identity",
-        "listener",
-        "local",
-        "peer",
-        "reliable",
-        "secure",
-        "tls",
-        "transport",
-        "variables",
-    )
+    __slots__ = ("__weakref__", "_wire", *FIELDS)
 
     def __init__(
         self, wire: Wire, listener: Listener, peer: Address, id: bytes, accepted: bool, local: Address | None = None

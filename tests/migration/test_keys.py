@@ -184,7 +184,7 @@ class Tables(unittest.SynchronousTestCase):
         """What a key says it becomes is an option of ours."""
         options = {
             f"{'' if inner is None else each.name + '.'}{key_of(option)}"
-            for each in attrs.fields(Config)
+            for each in attrs.fields(attrs.resolve_types(Config))
             for inner in [section_class(each.type)]
             for option in (attrs.fields(inner) if inner is not None else [each])
         }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from hashlib import md5
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from oversip_tw.promise import spawn
-from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, StoredAccounts
+from oversip_tw.service.api.accounts import Accounts, AccountsInMemory, AccountsOfOthers, StoredAccounts
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.store.database import open_database
 from oversip_tw.store.users import KnownUsers, changed_since
+from oversip_tw.web.api import Problem
 
 
 def realm_of(domain: str) -> str:
@@ -28,6 +30,45 @@ class _Store:
 
     async def change(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
         return work(self.database)
+
+
+class _Silent:
+    """A web application that does not answer."""
+
+    known = None
+
+    async def ha1(self, user: str, domain: str, algorithm: str) -> str | None:
+        raise SIPError(503)
+
+
+class ElsewhereTests(SynchronousTestCase):
+    """Users that are not ours to change."""
+
+    def problem(self, asked: Coroutine[Any, Any, Any]) -> int:
+        found: list[BaseException] = []
+        spawn(asked, found.append)
+        [problem] = found
+        assert isinstance(problem, Problem)
+        return problem.status
+
+    def test_silence(self) -> None:
+        """That nobody knows is 503, no defect, and no user who is none."""
+        self.assertEqual(503, self.problem(AccountsOfOthers(_Silent()).has("alice", "example.org")))
+        self.assertEqual(409, self.problem(AccountsOfOthers(_Silent()).after(None, 5)))
+
+    def test_listed(self) -> None:
+        """Those of a file are known by name."""
+        users = KnownUsers()
+        found: list[tuple[str, str]] = []
+        users.set("alice", "example.org", (b"", None, None))
+        accounts = AccountsOfOthers(users)
+
+        async def work() -> None:
+            found.extend(await accounts.after(None, 5))
+
+        spawn(work(), self.fail)
+        self.assertEqual([("alice", "example.org")], found)
+        self.assertEqual(409, self.problem(accounts.remove("alice", "example.org")))
 
 
 class RealmTests(SynchronousTestCase):

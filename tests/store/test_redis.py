@@ -232,7 +232,7 @@ class TwoServers(Case):
         for doing in (others.add, others.change):
             self.assertRaises(Problem, run, doing("bob", DOMAIN, "x"))
         self.assertRaises(Problem, run, others.remove("bob", DOMAIN))
-        self.assertRaises(Problem, run, others.after(None, 1))
+        self.assertEqual([("bob", DOMAIN)], run(others.after(None, 1)))
 
     def test_messages_of_others(self) -> None:
         """What somebody else publishes there harms nobody."""

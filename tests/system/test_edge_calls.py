@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .baresip import Baresip
+from .conversations import WithBaresip, WithSipp
 from .edge import EdgeCase
 from .phone import JSSIP, SIPJS, BrowserPhone
 from .processes import poll
@@ -58,55 +58,8 @@ class Browsers(EdgeCase):
             self.assertEqual(status, caller.info(out)["status"])
 
 
-class WithBaresip(EdgeCase):
+class BaresipBehind(WithBaresip, EdgeCase):
     """baresip behind Kamailio, without us: sound by ICE and DTLS-SRTP."""
-
-    def sound(self, browser: BrowserPhone, call: int) -> None:
-        """Both hear each other."""
-        before = browser.stats(call)["audio"]
-        poll(
-            lambda: (now := browser.stats(call)["audio"])["sent"] > before["sent"] + 1000
-            and now["received"] > before["received"] + 1000,
-            15,
-            lambda: f"sound both ways: {before} then {browser.stats(call)}",
-        )
-
-    def calls_browser(self, phone: Baresip, library: str) -> None:
-        """It calls; INFO, hold and BYE."""
-        browser = self.phone(library)
-        phone.command("dial", browser.uri)
-        at = browser.incoming()
-        phone.until("CALL_RINGING")
-        browser.answer(at)
-        browser.until_call("established", at)
-        phone.until("CALL_ESTABLISHED")
-        self.sound(browser, at)
-        browser.do("dtmf", at, "5")
-        phone.until("CALL_DTMF_START")
-        phone.command("hold")
-        browser.until_info(at, "remoteHold", True)
-        phone.command("resume")
-        browser.until_info(at, "remoteHold", False)
-        browser.do("hangup", at)
-        phone.until("CALL_CLOSED")
-        browser.until_call("ended", at)
-
-    def called_by_browser(self, phone: Baresip, library: str) -> None:
-        """It is called; hold by the browser; it hangs up."""
-        browser = self.phone(library)
-        out = browser.call(phone.user.uri)
-        phone.until("CALL_INCOMING")
-        browser.until_call("ringing", out)
-        phone.command("accept")
-        browser.until_call("established", out)
-        self.sound(browser, out)
-        browser.do("hold", out)
-        browser.until_info(out, "localHold", True)
-        browser.do("unhold", out)
-        browser.until_info(out, "localHold", False)
-        phone.command("hangup")
-        browser.until_call("ended", out)
-        self.assertEqual("remote", browser.info(out)["endedBy"])
 
     def test_jssip(self) -> None:
         """JsSIP is called by baresip on UDP behind Kamailio."""
@@ -133,38 +86,20 @@ class WithBaresip(EdgeCase):
         self.called_by_browser(self.baresip_before("tcp"), SIPJS)
 
 
-class WithSipp(EdgeCase):
+class SippBehind(WithSipp, EdgeCase):
     """sipp behind Kamailio and before the edge: requests within the call from both sides."""
 
     def calls(self, library: str, sipp_hangs_up: bool, transport: str = "udp", before: bool = False) -> None:
         browser = self.phone(library)
         start = self.sipp_before if before else self.sipp_behind
-        sipp = start(caller(self.core.user(), browser.uri, sipp_hangs_up), transport, uri=browser.uri)
-        at = browser.incoming()
-        browser.answer(at)
-        browser.until_call("established", at)
-        browser.until_info(at, "dtmf", "4")
-        browser.do("dtmf", at, "9")
-        if not sipp_hangs_up:
-            poll(lambda: "Signal=9" in sipp.traffic(), 10, "INFO at sipp")
-            browser.do("hangup", at)
-        browser.until_call("ended", at)
-        self.assertEqual("remote" if sipp_hangs_up else "local", browser.info(at)["endedBy"])
-        sipp.succeeded()
+        scenario = caller(self.core.user(), browser.uri, sipp_hangs_up)
+        self.sipp_calls(browser, lambda: start(scenario, transport, uri=browser.uri), sipp_hangs_up)
 
     def called(self, library: str, sipp_hangs_up: bool, transport: str = "udp", before: bool = False) -> None:
         user, browser = self.core.user(), self.phone(library)
         start = self.sipp_before if before else self.sipp_behind
         sipp = self.registered(start, user, called(sipp_hangs_up), transport)
-        out = browser.call(user.uri)
-        browser.until_call("established", out)
-        browser.do("dtmf", out, "9")
-        browser.until_info(out, "dtmf", "4")
-        if not sipp_hangs_up:
-            browser.do("hangup", out)
-        browser.until_call("ended", out)
-        self.assertEqual("remote" if sipp_hangs_up else "local", browser.info(out)["endedBy"])
-        poll(lambda: "BYE" in sipp.traffic().rpartition("SIP/2.0 200")[2], 5, "200 to BYE at sipp")
+        self.calls_sipp(browser, user.uri, sipp, sipp_hangs_up)
 
     def test_behind_calls(self) -> None:
         """sipp behind Kamailio calls JsSIP and hangs up; calls SIP.js, which hangs up."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .case import SystemCase
+from .conversations import WithSipp
 from .phone import JSSIP, SIPJS
 from .processes import poll
 from .sipp import Sipp, called, caller, register
 
 
-class WithSipp(SystemCase):
+class Registered(WithSipp):
     """Requests within the call from both sides; the canned description lets the browser take the call."""
 
     def sipp(self, scenario: str, transport: str, out_of_call: str = "", uri: str = "") -> Sipp:
@@ -31,19 +31,8 @@ class WithSipp(SystemCase):
 
     def calls(self, transport: str, library: str, sipp_hangs_up: bool) -> None:
         browser = self.phone(library)
-        sipp = self.sipp(caller(self.server.user(), browser.uri, sipp_hangs_up), transport, uri=browser.uri)
-        at = browser.incoming()
-        browser.answer(at)
-        browser.until_call("established", at)
-        browser.until_info(at, "dtmf", "4")
-        browser.do("dtmf", at, "9")
-        if sipp_hangs_up:
-            browser.until_call("ended", at)
-            self.assertEqual("remote", browser.info(at)["endedBy"])
-        else:
-            poll(lambda: "Signal=9" in sipp.traffic(), 10, "INFO at sipp")
-            browser.do("hangup", at)
-        sipp.succeeded()
+        scenario = caller(self.server.user(), browser.uri, sipp_hangs_up)
+        self.sipp_calls(browser, lambda: self.sipp(scenario, transport, uri=browser.uri), sipp_hangs_up)
 
     def test_udp_calls_jssip(self) -> None:
         """sipp over UDP calls JsSIP and hangs up."""
@@ -65,15 +54,7 @@ class WithSipp(SystemCase):
         user, browser = self.server.user(), self.phone(library)
         sipp = self.sipp(register(user, 30), transport, called(sipp_hangs_up))
         poll(lambda: "SIP/2.0 200" in sipp.traffic(), 10, "sipp registered")
-        out = browser.call(user.uri)
-        browser.until_call("established", out)
-        browser.do("dtmf", out, "9")
-        browser.until_info(out, "dtmf", "4")
-        if not sipp_hangs_up:
-            browser.do("hangup", out)
-        browser.until_call("ended", out)
-        self.assertEqual("remote" if sipp_hangs_up else "local", browser.info(out)["endedBy"])
-        poll(lambda: "BYE" in sipp.traffic().rpartition("SIP/2.0 200")[2], 5, "200 to BYE at sipp")
+        self.calls_sipp(browser, user.uri, sipp, sipp_hangs_up)
 
     def test_jssip_calls_udp(self) -> None:
         """JsSIP calls sipp over UDP, which hangs up."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from heapq import nsmallest
 from typing import Generic, Protocol, TypeVar
 
+from oversip_tw.sip.errors import SIPError
 from oversip_tw.store import passwords
 from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
 from oversip_tw.store.ports import Users
@@ -136,10 +137,15 @@ class AccountsOfOthers:
         self._users = users
 
     async def after(self, last: Account | None, most: int) -> list[Account]:
+        if isinstance(self._users, KnownUsers):
+            return _after(self._users.names(), last, most)
         raise Problem(409, _OTHERS)
 
     async def has(self, name: str, domain: str) -> bool:
-        return await self._users.ha1(name, domain, "MD5") is not None
+        try:
+            return await self._users.ha1(name, domain, "MD5") is not None
+        except SIPError as error:  # nobody knows
+            raise Problem(503, "whoever knows the users does not answer") from error
 
     async def add(self, name: str, domain: str, password: str) -> None:
         raise Problem(409, _OTHERS)

@@ -53,10 +53,11 @@ _PLACE = Parameter(
     "after", "The `next` of the page before.", {"type": "string", "pattern": "^[0-9]{1,9}$", "maxLength": 9}
 )
 _REASON = Parameter("reason", "What the client is told: the reason of a WebSocket's close frame (code 4001).", REASON)
-_NO_USER = {404: "There is no such user.", 409: "This is an edge: its users are those of its core."}
-_NO_NAME = {404: "No domain of ours, or no name.", 409: "This is an edge: its users are those of its core."}
+_ELSEWHERE = "The users are elsewhere: this is an edge, or a file or a web application has them and is not written to."
+_NO_USER = {404: "There is no such user.", 409: _ELSEWHERE}
+_NO_NAME = {404: "No domain of ours, or no name.", 409: _ELSEWHERE}
 _NO_FLOW = {404: "There is no such connection."}
-_EXISTS = {404: "No domain of ours, or no name.", 409: "There is such a user already, or this is an edge."}
+_EXISTS = {404: "No domain of ours, or no name.", 409: f"There is such a user already. {_ELSEWHERE}"}
 
 TABLE = (
     Operation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from oversip_tw.interfaces import Address, HandshakeRequest, Listener, TlsPeer
+from oversip_tw.transport.flow import FIELDS
 
 
 class Wire(Protocol):
@@ -19,24 +20,7 @@ class WebSocketFlow:
     """One WebSocket. It exists from the handshake on (TLS's, where a hook asks), so that hooks can mark it, and
     sends once it is open."""
 
-    __slots__ = (
-        "__weakref__",
-        "accepted",
-        "closed",
-        "failure",
-        "handshake",
-        "id",
-        "identity",
-        "listener",
-        "local",
-        "peer",
-        "reliable",
-        "secure",
-        "tls",
-        "transport",
-        "variables",
-        "wire",
-    )
+    __slots__ = ("__weakref__", "wire", *FIELDS)
 
     def __init__(
         self,
