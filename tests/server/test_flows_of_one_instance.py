@@ -59,7 +59,7 @@ class FlowsOfOneInstanceTests(Forking):
         self.assertEqual([100, 200], self.alice.statuses())
 
     def test_silence_of_an_invite(self) -> None:
-        """Nobody waits for Timer B: a flow on which not even a 100 comes within 4 s is given up for the other one. If the
+        """Nobody waits for Timer B: a flow on which not even a 100 comes within 4 s is left for the other one. If the
         phone is there after all, it is sent a CANCEL."""
         for late in (False, True):
             self.alice.take()
