@@ -49,6 +49,8 @@ class Watchdog:
         if late > BLOCKED:
             self._longest = max(self._longest, late)
         if self._longest and now - self._told >= QUIET:
-            self._log.warn("nothing moved for {seconds:.1f} s: a hook that blocks?", seconds=self._longest)
+            self._log.warn(
+                "nothing moved for {seconds:.1f} s: a hook that blocks, or a busy machine?", seconds=self._longest
+            )
             self._told, self._longest = now, 0.0
         self._look_again()
