@@ -9,7 +9,7 @@ import time
 from tests.store import servers
 
 from .phone import JSSIP, SIPJS, BrowserPhone
-from .processes import Child, poll
+from .processes import Child, free_port, poll
 from .raw_phone import ask, first, name, register, request, respond
 from .relay import Relay
 from .server import ROOT, Server, User
@@ -26,7 +26,8 @@ class Case(ProcessCase):
         self.redis = servers.Redis()
         self.addCleanup(self.redis.kill)
         store = f'[store]\nkind = "redis"\nurl = "{self.redis.url}"\nlease = {LEASE}\n'
-        self.a = self.own(users=4, extra=store, top='node_id = "a"\n')
+        admin = f"[admin]\nport = {free_port()}\n"
+        self.a = self.own(users=4, extra=store + admin, top='node_id = "a"\n')
         self.b = self.own(users=0, extra=store, top='node_id = "b"\n')
         nodes = "".join(
             f'[[node]]\nid = "{id_}"\nuri = "sip:127.0.0.1:{server.port};transport=udp"\n'
@@ -114,6 +115,17 @@ class TwoServers(Case):
         self.b.start()
         again = self.phone(self.b, self.bob)
         self.call(one, self.alice, again, self.bob)
+
+    def test_kick(self) -> None:
+        """At one server, of a phone that is at the other: its connection ends there, and whoever is registered
+        beside it keeps theirs."""
+        kicked, other = self.phone(self.b, self.alice), self.phone(self.b, self.bob)
+        said = self.a.command("kick", f"{self.alice.name}@{self.alice.domain}")
+        self.assertIn("ended 1 bindings", said)
+        self.assertIsNone(kicked.answer(5))
+        self.assertEqual(4001, kicked.code)
+        self.assertEqual(200, register(other, self.bob).status)
+        self.assertNotIn(self.alice.uri, self.b.command("bindings"))
 
     def test_one_name_twice(self) -> None:
         """A second server of the same name does not start."""

@@ -44,9 +44,9 @@ that was begun may still happen). Every change is one line in the log. Passwords
 """
 
 _MIDDLE = """
-Every operation may answer 401 (no token), 403 (see above) and, but for `/health` and `/metrics`, 400 (a parameter is
-wrong) and 503 (the store does not answer); with a body 413, 415 and 422. `errors` of a problem says where each mistake
-is.
+Every operation may answer 400 (a parameter is wrong, or `Host` or `Authorization` is there twice), 401 (no token), 403
+(see above) and, but for `/health` and `/metrics`, 503 (the store does not answer); with a body 413, 415 and 422.
+`errors` of a problem says where each mistake is.
 
 ## What is given and taken
 

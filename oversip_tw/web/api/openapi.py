@@ -10,7 +10,10 @@ from oversip_tw.web.api.operations import Operation, Parameter, Schema
 from oversip_tw.web.api.problems import MEDIA_TYPE, SCHEMA
 
 #: what may go wrong with every operation
-_ALWAYS = {403: "The request comes from a page of the web, or calls this port by a strange name."}
+_ALWAYS = {
+    400: "`Host` or `Authorization` is there twice.",
+    403: "The request comes from a page of the web, or calls this port by a strange name.",
+}
 _WITH_TOKEN = {401: "The bearer token is missing or wrong."}
 _WITH_PARAMETERS = {400: "A parameter is wrong, or the body is not JSON."}
 _WITH_BODY = {
