@@ -14,7 +14,6 @@ from oversip_tw.proxy.nodes import hand_over, send_back
 from oversip_tw.proxy.repeats import take_our_via_off
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
-from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
@@ -132,12 +131,9 @@ class Branch(Timed):
         usable = health.usable(targets)
         self._targets = list(usable)
         if targets and not usable:
-            refusal = health.refusal(targets[0])
-            refused = refusal and Outcome(refusal[0], reason=refusal[1], code=codes.DESTINATION_BLACKLISTED)
-            wait = str(int(health.back_in(targets)) + 1)
-            self.end(refused or Outcome(503, headers=(("Retry-After", wait),), code=codes.DESTINATION_DOWN))
+            self.end(endings.all_down(health, targets))
         else:
-            self._next_target(Outcome(404, code=codes.NO_DNS_RESOLUTION))
+            self._next_target(endings.NOT_FOUND)
 
     def _next_target(self, otherwise: Outcome) -> None:
         """Try the next target of the look-up (RFC 3263 §4.3), or end with ``otherwise`` when there is none."""
@@ -304,8 +300,7 @@ class Branch(Timed):
         return not self._others and self._is_mine(transaction) and wait_for(self, transaction)
 
     def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
-        """The client that has not answered is back though its old connection looks open: it is asked there. None: at
-        another server."""
+        """The client that has not answered is asked on ``flow``, or (None) elsewhere, though its old one looks open."""
         if key == self.way.key and self._is_mine(transaction):
             follow(self, transaction, flow)
 
