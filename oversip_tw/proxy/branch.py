@@ -189,6 +189,7 @@ class Branch(Timed):
             self._targets
             or (self._target is not None and profile.down_for)
             or (flow.reliable and (context.is_invite or context.in_dialog))
+            or (context.is_invite and self._others)
         ):
             patience = min(profile.failover, profile.timers.b / 3)
             self._failover_timer = core.wheel.start(patience, self, _SILENT)
@@ -338,7 +339,7 @@ class Branch(Timed):
             look_up.cancel()
 
     def _no_sign_of_life(self) -> None:
-        """Nothing at all came: ask whether the connection lives, or try the next target if there is one."""
+        """Nothing at all came: ask whether the connection lives, and try the next target or flow if there is one."""
         self._failover_timer = None
         if self.ended:
             return
@@ -348,11 +349,15 @@ class Branch(Timed):
         if not self._targets:
             if self.flow is not None:
                 self.flow.ping()
-            return
+            if not (self._others and self.context.is_invite):
+                return
         silent, self.transaction = self.transaction, None
         if silent is not None:
             silent.cancel()
-        self._next_target(endings.NO_ANSWER)
+        if self._targets:
+            self._next_target(endings.NO_ANSWER)
+        else:
+            self.next_flow(endings.NO_ANSWER)
 
     def fired(self, which: int) -> None:
         """A timer of this branch has fired."""

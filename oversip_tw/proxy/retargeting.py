@@ -29,6 +29,8 @@ Find = Callable[[Arrival], Awaitable[Groups]]
 MOST_FORWARDS: Final = 5
 
 _BUSY: Final = (486, 600)
+#: what a phone says to a call of its own that comes back to it (RFC 3261 §8.2.2.2): who calls oneself is busy
+_LOOP: Final = 482
 _NO_ANSWER: Final = (408, 480)
 #: nobody has heard the phone ring: its connection is gone, or it is silent
 _UNREACHED: Final = (codes.FLOW_FAILED, codes.CLIENT_TIMEOUT, codes.CONNECTION_ERROR)
@@ -253,7 +255,7 @@ class Retargeting(Timed):
 
     def _why(self, outcome: Outcome) -> Why | None:
         status = outcome.status
-        if status in _BUSY:
+        if status in _BUSY or (status == _LOOP and self._arrival.user == self._aor):
             return BUSY
         if not self._rang and (status == 430 or outcome.code in _UNREACHED):
             return UNREGISTERED if self._rules.forward_unregistered else NO_ANSWER

@@ -47,6 +47,9 @@ class Location(Protocol):
     async def flow_lost(self, flow_id: bytes) -> None:
         """End the bindings that still name that very flow: at once here, soon in the store."""
 
+    async def lost(self, found: Sequence[Binding]) -> None:
+        """End ``found``, which are live and whose phones are gone, in the same way."""
+
     def by_key(self, key: bytes) -> Binding | None:
         """The binding of that key, *lost* or ``ended`` ones too: those are remembered for an hour."""
 
@@ -203,14 +206,16 @@ class MemoryLocation:
         self._add(binding)
 
     async def flow_lost(self, flow_id: bytes) -> None:
-        lost = self.by_flow(flow_id)
-        if not lost or self._stopped:
+        await self.lost(self.by_flow(flow_id))
+
+    async def lost(self, found: Sequence[Binding]) -> None:
+        if not found or self._stopped:
             return
         now = self._clock.seconds()
-        for binding in lost:
+        for binding in found:
             self._end(binding, now)
             self._on_change(Change.FLOW_LOST, binding)
-        await self._write(Changes((), lost, (), now, self.offset))
+        await self._write(Changes((), found, (), now, self.offset))
 
     async def remove(self, found: Sequence[Binding]) -> None:
         """End, for the operator, those of ``found`` that nothing newer has replaced. Durable, else StoreFailed."""

@@ -162,7 +162,8 @@ class NatPings(Timed):
             return
         missed = self._missed[key] = self._missed.get(key, 0) + 1
         if 0 < self.settings.misses <= missed:
-            core.spawn(core.location.flow_lost(flow.id), core.unexpected)
+            # not those of other accounts at the same address, which are asked themselves, and may answer
+            core.spawn(core.location.lost((binding,)), core.unexpected)
 
 
 class _Asked(Nobody):

@@ -59,12 +59,35 @@ class FlowsOfOneInstanceTests(Forking):
         self.assertEqual([100, 200], self.alice.statuses())
 
     def test_silence_of_an_invite(self) -> None:
-        """Timer B the same."""
+        """Nobody waits for Timer B: a flow on which not even a 100 comes within 4 s is left for the other one. If the
+        phone is there after all, it is sent a CANCEL."""
+        for late in (False, True):
+            self.alice.take()
+            self.alice.invite(self.first.aor)
+            silent, other = self.first, self.second
+            came = silent.requests("INVITE")
+            if not came:
+                silent, other = other, silent
+                came = silent.requests("INVITE")
+            [first] = came
+            self.world.clock.pump([1] * 3)
+            self.assertEqual([], other.requests("INVITE"))
+            self.world.clock.pump([1] * 2)
+            [arrived] = other.requests("INVITE")
+            if late:
+                silent.answer(first, 180)
+                self.assertEqual(1, len(silent.requests("CANCEL")))
+                silent.answer(first, 487)
+            other.answer(arrived, 200)
+            self.assertEqual([100, 200], self.alice.statuses())
+
+    def test_silence_of_the_last_flow(self) -> None:
+        """There is no other: it has Timer B."""
+        self.world.lose(self.first.flow)
         self.alice.invite(self.first.aor)
-        other = self.second if self.rang() is self.first else self.first
-        self.world.clock.pump([1] * 33)
-        other.answer(other.requests("INVITE")[0], 200)
-        self.assertEqual([100, 200], self.alice.statuses())
+        self.world.clock.pump([1] * 30)
+        self.assertEqual([100], self.alice.statuses())
+        self.second.answer(self.second.requests("INVITE")[0], 200)
 
     def test_none_left(self) -> None:
         """All flows are tried, one after another; when none is left the call waits for the phone to come back, and is

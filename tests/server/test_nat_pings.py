@@ -8,7 +8,7 @@ from oversip_tw.outbound.binding_key import binding_key
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.location import MemoryLocation
 from oversip_tw.server.nat_pings import CRLF, NatPings, Settings
-from tests.server.world import DOMAIN, World
+from tests.server.world import DOMAIN, Phone, World
 
 #: the interval that tests use; seconds
 ROUND = 20
@@ -66,6 +66,20 @@ class OptionsTests(Asked):
         self.wait()
         self.assertEqual([], bob.take())
         self.assertEqual(0, self.pings.count)
+
+    def test_two_accounts_at_one_address(self) -> None:
+        """The one that is silent goes, the one that answers stays."""
+        bob = self.world.registered("bob", "udp")
+        carol = Phone(self.world, "carol", bob.flow)
+        carol._branches = bob._branches  # one device
+        self.assertEqual(200, carol.register().status)
+        for _ in range(ROUND * 40):
+            self.wait(0.1)
+            for options in bob.requests("OPTIONS"):
+                if options.uri.user == "carol":
+                    carol.answer(options, 200)
+        [left] = self.world.element.core.location.by_flow(bob.flow.id)
+        self.assertEqual(carol.aor, left.aor)
 
     def test_T11_icmp(self) -> None:
         """What the network says of it counts as silence."""

@@ -75,6 +75,19 @@ class WhenTests(RulesCase):
                 dialog.send(method)
                 self.assertEqual(1, len(carol.requests(method)))
 
+    def test_own_number(self) -> None:
+        """Who calls oneself, to hear one's voicemail, is busy, though the phone calls it a loop; others' 482 passes."""
+        self.rule(ALICE, forward_busy=BOX)
+        self.alice.invite(ALICE)
+        self.alice.answer(self.alice.requests("INVITE")[0], 482)
+        self.trunk.answer(self.trunk.requests("INVITE")[0], 200)
+        self.assertEqual([200], self.finals())
+        bob = self.world.registered("bob")
+        bob.invite(ALICE)
+        self.alice.answer(self.alice.requests("INVITE")[0], 482)
+        self.assertEqual(482, bob.statuses()[-1])
+        self.assertEqual([], self.trunk.requests("INVITE"))
+
     def test_by_outbound_proxy(self) -> None:
         """A phone that names us as its outbound proxy is a caller like any other."""
         self.rule(forward_unregistered=CAROL)

@@ -264,6 +264,20 @@ class PhonePage(SystemCase):
         caller.press("call-hangup")
         person.until_call("ended")
 
+    def test_reload_in_a_call(self) -> None:
+        """The call ends with the page, at either side: nobody sits in it alone. So does one that is under way."""
+        person, other = self.person(), self.person()
+        for mine in (True, False):
+            talking(*((person, other) if mine else (other, person)))
+            person.tab.reload()
+            other.until_call("ended")
+            person.until_connection("registered")
+            other.until_no_call()
+        person.dial(other.aor)
+        other.until_call("incoming")
+        person.tab.reload()
+        other.until_call("ended")
+
     def test_reload_while_it_rings(self) -> None:
         """The page is loaded anew while somebody calls: it rings again, and can be answered."""
         person, caller = self.person(), self.person()

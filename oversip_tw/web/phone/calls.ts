@@ -37,6 +37,17 @@ export class Calls extends Emitter<Events> {
     super();
     account.ua.on("newRTCSession", ({ session }: { session: RTCSession }) => this.begin(session));
     account.ua.on("disconnected", () => this.list.forEach((call) => call.drop()));
+    window.addEventListener("pagehide", () => this.leave());
+  }
+
+  /** The page goes, and its calls with it: nobody is to sit in one with a page that knows nothing of it any more. What
+   * still comes in rings on in the next page, if this is a reload. */
+  private leave(): void {
+    for (const call of this.live) {
+      if (call.state !== "incoming") {
+        call.hangUp();
+      }
+    }
   }
 
   get live(): Call[] {
