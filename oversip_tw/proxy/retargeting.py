@@ -31,7 +31,8 @@ MOST_FORWARDS: Final = 5
 _BUSY: Final = (486, 600)
 #: what a phone says to a call of its own that comes back to it (RFC 3261 §8.2.2.2): who calls oneself is busy
 _LOOP: Final = 482
-_NO_ANSWER: Final = (408, 480)
+#: 430 is what a trusted caller would hear of a phone that was lost
+_NO_ANSWER: Final = (408, 430, 480)
 #: nobody has heard the phone ring: its connection is gone, or it is silent
 _UNREACHED: Final = (codes.FLOW_FAILED, codes.CLIENT_TIMEOUT, codes.CONNECTION_ERROR)
 

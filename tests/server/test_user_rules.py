@@ -168,6 +168,20 @@ class WhenTests(RulesCase):
         carol.answer(carol.requests("INVITE")[0], 200)
         self.assertEqual([200], self.finals())
 
+    def test_phone_lost_while_it_rings(self) -> None:
+        """It rang, and does not come back: nobody has answered, whoever calls."""
+        self.rule(forward_no_answer=CAROL)
+        carol = self.world.registered("carol")
+        source = "<sip:x@peer.example.net>;tag=x"
+        for caller, more in ((self.alice, {}), (self.trunk, {"From": source})):
+            bob = self.world.registered("bob")
+            caller.ask(caller.build("INVITE", BOB, **more))
+            bob.answer(bob.requests("INVITE")[0], 180)
+            self.world.lose(bob.flow)
+            self.world.clock.pump([1] * 9)
+            carol.answer(carol.requests("INVITE")[0], 200)
+            self.assertEqual(200, caller.statuses()[-1])
+
     def test_silent_phone(self) -> None:
         """A UDP phone that is gone without a word: the rule for no answer serves as well."""
         self.rule(forward_no_answer=CAROL, ring_timeout=60.0)
