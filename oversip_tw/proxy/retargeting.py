@@ -213,7 +213,7 @@ class Retargeting(Timed):
     def targeted(self, attempt: Attempt) -> None:
         """A copy is about to leave: it says where the call has been."""
         if self._history is not None:
-            self._history.write(attempt.request, self._core.trusts(attempt.target))
+            self._history.write(attempt.request, self._core.trusts(attempt.target), attempt.to_phone)
 
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """It rings."""

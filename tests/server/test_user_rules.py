@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -358,7 +359,7 @@ class ForeignTests(RulesCase):
             [f"<{BOB}?Reason=SIP%3Bcause%3D486>;index=1", f"<{BOX};cause=486>;index=1.1;mp=1"],
             arrived.values("History-Info"),
         )
-        self.assertIsNone(arrived.get("Diversion"))
+        self.assertEqual([f"<{BOB}>;reason=user-busy;counter=1"], arrived.get_all("Diversion"))
         self.trunk.answer(arrived, 200)
 
     def test_no_way_there(self) -> None:
@@ -402,6 +403,43 @@ class HistoryTests(RulesCase):
             arrived.values("History-Info"),
         )
         self.trunk.answer(arrived, 200)
+
+    def test_diversion(self) -> None:
+        """For servers alone, newest on top. What a phone wrote is dropped, what a trusted hop wrote stays below. What
+        is private leaves for trusted hops only."""
+        self.rule(forward_no_answer=CAROL, ring_timeout=5.0)
+        self.rule(CAROL, forward_unregistered=BOX)
+        foreign = NextHop(frozenset({"box.example.org"}), (Uri.parse("sip:127.0.0.9:5060"),))
+        self.world.element.core.use(replace(self.world.element.core.settings, next_hops=(TRUNK, foreign)))
+        stranger = Phone(self.world, "box", self.world.udp_flow(("127.0.0.9", 5060)))
+        bob = self.world.registered("bob")
+        mine = [f"<{CAROL}>;reason=unavailable;counter=1", f"<{BOB}>;reason=no-answer;counter=1"]
+        for box, phone in ((BOX, self.trunk), ("sip:box@box.example.org", stranger)):
+            self.rule(CAROL, forward_unregistered=box)
+            for caller, privacy in ((self.alice, ""), (self.alice, "history"), (self.trunk, "")):
+                source = {} if caller is self.alice else {"From": "<sip:x@peer.example.net>;tag=x"}
+                caller.ask(caller.build("INVITE", BOB, Diversion="<sip:sales@x.example>", Privacy=privacy, **source))
+                [rings] = bob.requests("INVITE")
+                self.assertEqual(["<sip:sales@x.example>"], rings.get_all("Diversion"))
+                bob.answer(rings, 180)
+                self.world.clock.pump([1] * 6)
+                bob.answer(rings, 487)
+                arrived = phone.requests("INVITE")[0]
+                expected = [] if privacy and phone is stranger else mine
+                theirs = ["<sip:sales@x.example>"] if caller is self.trunk else []
+                self.assertEqual(expected + theirs, arrived.get_all("Diversion"))
+                phone.answer(arrived, 486)
+                caller.take()
+                bob.take()
+
+    def test_diversion_is_not_for_phones(self) -> None:
+        """They know it from History-Info."""
+        self.rule(forward_unregistered=CAROL)
+        carol = self.world.registered("carol")
+        self.alice.invite(BOB)
+        [arrived] = carol.requests("INVITE")
+        self.assertIsNone(arrived.get("Diversion"))
+        carol.answer(arrived, 200)
 
     def test_what_a_trusted_hop_said(self) -> None:
         """Its entries stay as they are, ours follow; an unreadable one makes all of them worthless."""
