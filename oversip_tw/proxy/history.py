@@ -48,11 +48,12 @@ class _Entry:
 class History:
     """The entries of one request, the newest last."""
 
-    __slots__ = ("_diverted", "_entries", "_private", "_trusted", "_wanted")
+    __slots__ = ("_diverted", "_entries", "_trusted", "_wanted", "private")
 
     def __init__(self, request: Request, trusted: bool) -> None:
         """``request`` as it came. What it says of its past counts where its sender is ``trusted``."""
-        self._private = _is_private(request)
+        #: the caller wants only trusted hops to know
+        self.private = _is_private(request)
         self._trusted = trusted
         #: what was left here, and what it had come to, the newest last
         self._diverted: list[tuple[_Entry, int]] = []
@@ -87,7 +88,7 @@ class History:
         request.set("History-Info", self._text(trusted))
         if not self._trusted:
             request.remove("Diversion")
-        if trusted or not (to_phone or self._private):
+        if trusted or not (to_phone or self.private):
             for entry, status in self._diverted:
                 if trusted or not entry.is_private:
                     request.prepend("Diversion", entry.diversion(status))
@@ -99,7 +100,7 @@ class History:
             response.set("History-Info", self._text(arrival.trusted))
 
     def _text(self, trusted: bool) -> str:
-        return ", ".join([entry.text(self._private, trusted) for entry in self._entries])
+        return ", ".join([entry.text(self.private, trusted) for entry in self._entries])
 
 
 def _is_private(request: Request) -> bool:

@@ -19,6 +19,8 @@ from tests.server.world import CORE, DOMAIN, Phone, World
 ALICE, BOB, CAROL = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
 TRUNK_DOMAIN = "voicemail.example.net"
 BOX = f"sip:box@{TRUNK_DOMAIN}"
+#: bob, as a URI parameter has it
+TARGET = f"sip:bob%40{DOMAIN}"
 TRUNK = NextHop(frozenset({TRUNK_DOMAIN}), (Uri.parse(f"sip:{CORE}:5060"),))
 
 
@@ -354,9 +356,9 @@ class ForeignTests(RulesCase):
         self.alice.invite(BOB)
         bob.answer(bob.requests("INVITE")[0], 486)
         [arrived] = self.trunk.requests("INVITE")
-        self.assertEqual(f"{BOX};cause=486", arrived.uri.text)
+        self.assertEqual(f"{BOX};target={TARGET};cause=486", arrived.uri.text)
         self.assertEqual(
-            [f"<{BOB}?Reason=SIP%3Bcause%3D486>;index=1", f"<{BOX};cause=486>;index=1.1;mp=1"],
+            [f"<{BOB}?Reason=SIP%3Bcause%3D486>;index=1", f"<{BOX};target={TARGET};cause=486>;index=1.1;mp=1"],
             arrived.values("History-Info"),
         )
         self.assertEqual([f"<{BOB}>;reason=user-busy;counter=1"], arrived.get_all("Diversion"))
@@ -398,7 +400,7 @@ class HistoryTests(RulesCase):
             [
                 f"<{BOB}?Reason=SIP%3Bcause%3D408>;index=1",
                 f"<{CAROL};cause=408?Reason=SIP%3Bcause%3D480>;index=1.1;mp=1",
-                f"<{BOX};cause=404>;index=1.1.1;mp=1.1",
+                f"<{BOX};target=sip:carol%40{DOMAIN};cause=404>;index=1.1.1;mp=1.1",
             ],
             arrived.values("History-Info"),
         )
@@ -482,6 +484,23 @@ class HistoryTests(RulesCase):
         carol.answer(arrived, 486)
         [arrived] = self.trunk.requests("INVITE")
         self.assertIn(BOB, arrived.values("History-Info")[0])
+        self.assertEqual(f"{BOX};cause=486", arrived.uri.text)
+        self.trunk.answer(arrived, 200)
+
+    def test_odd_name(self) -> None:
+        """What a user's name may hold and a parameter may not is escaped there."""
+        self.rule(f"sip:a;b=c,d?e@{DOMAIN}", forward_unregistered=BOX)
+        self.alice.invite(f"sip:a;b=c,d?e@{DOMAIN}")
+        [arrived] = self.trunk.requests("INVITE")
+        self.assertEqual(f"{BOX};target=sip:a%3Bb%3Dc%2Cd%3Fe%40{DOMAIN};cause=404", arrived.uri.text)
+        self.trunk.answer(arrived, 200)
+
+    def test_target_of_the_operator(self) -> None:
+        """Where the rule names the mailbox itself, that stays, and its cause too."""
+        self.rule(forward_unregistered=f"{BOX};target=sip:all%40x;cause=302")
+        self.alice.invite(BOB)
+        [arrived] = self.trunk.requests("INVITE")
+        self.assertEqual(f"{BOX};target=sip:all%40x;cause=302", arrived.uri.text)
         self.trunk.answer(arrived, 200)
 
     def test_privacy_of_one_entry(self) -> None:
