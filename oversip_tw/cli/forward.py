@@ -29,7 +29,7 @@ def forward(settings: Config, user: str, targets: dict[str, str], ring_timeout: 
         given["ring_timeout"] = _seconds(ring_timeout)
     with rulebook(settings) as book:
         if settings.users.kind == "store" and not book.is_user(name, domain):
-            raise Failure(f"there is no {name}@{domain} (all users: oversip user list)")
+            raise Failure(f"there is no user {name}@{domain} (all users: oversip user list)")
         rules = book.of(aor)
         if reset or given:
             rules = replace(NONE if reset else rules, **given)  # type: ignore[arg-type]  # names and types are checked

@@ -91,4 +91,4 @@ def names(settings: Config) -> list[str]:
 
 
 def _unknown(name: str, domain: str) -> Failure:
-    return Failure(f"there is no {name}@{domain} (all users: oversip user list)")
+    return Failure(f"there is no user {name}@{domain} (all users: oversip user list)")

@@ -53,7 +53,7 @@ class Forward(unittest.SynchronousTestCase):
             (("bob", "--busy", "tel:+1555"), "neither a user nor a SIP URI"),
             (("bob", "--ring-timeout", "0"), "a ring timeout is 1 to 3600 seconds"),
             (("bob", "--ring-timeout", "nan"), "a ring timeout is 1 to 3600 seconds"),
-            (("nobody", "--busy", "alice"), "there is no nobody@example.org"),
+            (("nobody", "--busy", "alice"), "there is no user nobody@example.org"),
             (("b:b", "--busy", "alice"), "no name of a user"),
             (("bob@far.example", "--busy", "alice"), "far.example is not one of our domains"),
         ):

@@ -67,8 +67,8 @@ class Users(unittest.SynchronousTestCase):
             ("add", ["carol", "--password-stdin"], "", "an empty password"),
             ("add", ["carol"], "secret\n", "no terminal to ask for a password on"),
             ("add", ["a:b", "--password-stdin"], "x\n", "no name of a user"),
-            ("passwd", ["carol", "--password-stdin"], "x\n", "there is no carol@example.org"),
-            ("remove", ["carol"], "", "there is no carol@example.org"),
+            ("passwd", ["carol", "--password-stdin"], "x\n", "there is no user carol@example.org"),
+            ("remove", ["carol"], "", "there is no user carol@example.org"),
         ]:
             self.assertEqual(self.terminal.user(command, *words, stdin=stdin), 1, told)
             self.assertEqual(self.terminal.err.count("\n"), 1, self.terminal.err)
