@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from oversip_tw import __version__, config, native
 from oversip_tw.cli.failure import Failure
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
-    _user_commands(commands.add_parser("user", help="add, import, list, forward and remove users"), common)
+    _user_commands(commands.add_parser("user", help="add, import, list, name, forward and remove users"), common)
 
     bindings = commands.add_parser(
         "bindings",
@@ -144,9 +145,35 @@ def _user_commands(user: argparse.ArgumentParser, common: argparse.ArgumentParse
     taking.set_defaults(command=_import_users)
     listing = commands.add_parser("list", parents=[common], help="list users", description="List all users.")
     listing.set_defaults(command=_list)
+    _alias_commands(
+        commands.add_parser("alias", help="say what else users are called").add_subparsers(
+            metavar="COMMAND", required=True
+        ),
+        common,
+    )
     _forward_command(
         commands.add_parser("forward", parents=[common], help="say where calls go that no phone of a user took")
     )
+
+
+def _alias_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    add = commands.add_parser(
+        "add",
+        parents=[common],
+        help="give a user a further name",
+        description="Let calls to ALIAS reach the phones of a user, who may call and register by that name. A running "
+        "server knows within seconds.",
+    )
+    add.add_argument("alias", metavar="ALIAS", help="NAME@DOMAIN, or a NAME of the first domain")
+    add.add_argument("user", metavar="NAME@DOMAIN", help="without @DOMAIN: of the first domain")
+    remove = commands.add_parser("remove", parents=[common], help="take it away", description="Remove an alias.")
+    remove.add_argument("alias", metavar="ALIAS", help="NAME@DOMAIN, or a NAME of the first domain")
+    listing = commands.add_parser(
+        "list", parents=[common], help="list aliases", description="List the aliases in the store, and whose they are."
+    )
+    add.set_defaults(command=_alias_add)
+    remove.set_defaults(command=_alias_remove)
+    listing.set_defaults(command=_alias_list)
 
 
 def _forward_command(command: argparse.ArgumentParser) -> None:
@@ -192,6 +219,24 @@ def _passwd(options: argparse.Namespace) -> int:
     from oversip_tw.cli import users
 
     return users.passwd(read(options), options.user, users.password(options.password_stdin))
+
+
+def _alias_add(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import aliases
+
+    return aliases.add(read(options), options.alias, options.user)
+
+
+def _alias_remove(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import aliases
+
+    return aliases.remove(read(options), options.alias)
+
+
+def _alias_list(options: argparse.Namespace) -> int:
+    from oversip_tw.cli import aliases
+
+    return aliases.list_all(read(options))
 
 
 def _remove(options: argparse.Namespace) -> int:

@@ -11,8 +11,9 @@ from oversip_tw.config import Config
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import StoreFailed
 from oversip_tw.store import bindings, database, htdigest
+from oversip_tw.store.aliases import SqlAliases
 from oversip_tw.store.passwords import Digests, SqlAccounts
-from oversip_tw.store.ports import Accounts, Rulebook
+from oversip_tw.store.ports import Accounts, Aliasbook, Rulebook
 from oversip_tw.store.rules import SqlRules
 from oversip_tw.store.sql import Database
 
@@ -49,13 +50,27 @@ def rulebook(settings: Config) -> Iterator[Rulebook]:
     """The rules of users in the store. Raises Failure, also for what it says in the block."""
     store = settings.store
     if store.kind == "redis":
-        from oversip_tw.store.redis_rules import RedisRulebook
+        from oversip_tw.store.redis_known import RULES, RedisBook
 
         with redis(settings) as (keys, waiting):
-            yield RedisRulebook(keys, waiting)
+            yield RedisBook(RULES, keys, waiting)
     else:
         with _database(store.kind, store.path, store.url) as opened:
             yield SqlRules(opened)
+
+
+@contextlib.contextmanager
+def aliasbook(settings: Config) -> Iterator[Aliasbook]:
+    """The aliases of users in the store. Raises Failure, also for what it says in the block."""
+    store = settings.store
+    if store.kind == "redis":
+        from oversip_tw.store.redis_known import ALIASES, RedisBook
+
+        with redis(settings) as (keys, waiting):
+            yield RedisBook(ALIASES, keys, waiting)
+    else:
+        with _database(store.kind, store.path, store.url) as opened:
+            yield SqlAliases(opened)
 
 
 def listing(settings: Config) -> Sequence[Binding]:

@@ -32,9 +32,8 @@ class Ours:
         self.domains = frozenset(names)
         #: what credentials for us say, lower-case
         self.realms = self.domains.union([realm.lower() for realm in realms])
-        self._users = users
-        #: some users have further names: `user` need not be asked where there are none and the domain is ours
-        self.has_aliases = users is not None
+        #: further names of users
+        self.aliases = users or Aliases()
         self._default = names[0] if names else ""
         self._names = self.domains | {alias.lower() for alias in aliases}
         #: what our own Via headers name
@@ -78,12 +77,17 @@ class Ours:
             return True
         return (":" in host, port) in self._everywhere and is_address(host) and self._is_local(host)
 
+    @property
+    def has_aliases(self) -> bool:
+        """Some users have further names: `user` need not be asked where there are none and the domain is ours."""
+        return not self.aliases.empty
+
     def user(self, uri: Uri) -> str:
         """The AoR that ``uri``, which is ours, means: a user at one of our addresses is one of our first domain."""
         aor = uri.aor
         if uri.host not in self.domains and self._default:
             aor = Uri.build("sip", uri.user, self._default).aor
-        return aor if self._users is None else self._users.user_of(aor)
+        return aor if self.aliases.empty else self.aliases.user_of(aor)
 
     def owns(self, uri: Uri) -> bool:
         """A request for ``uri`` is for us or for one of our users (§16.5)."""

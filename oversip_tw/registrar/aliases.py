@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 
-class Aliases(Protocol):
-    """Whose names are known to stand for others. Asked for each request: it answers from memory."""
+class Aliases:
+    """All there are, by AoR (`Uri.aor`). What the configuration says goes before the store."""
+
+    __slots__ = ("_configured", "_stored", "empty")
+
+    def __init__(self, configured: Mapping[str, str] | None = None) -> None:
+        """AoRs of users by alias."""
+        self._configured = dict(configured or {})
+        self._stored: dict[str, str] = {}
+        #: nobody has any: `user_of` need not be asked
+        self.empty = not self._configured
+
+    def store(self, alias: str, aor: str) -> None:
+        """What the store holds; "": that is nobody's any more."""
+        if aor:
+            self._stored[alias] = aor
+        else:
+            self._stored.pop(alias, None)
+        self.empty = not (self._configured or self._stored)
 
     def user_of(self, aor: str) -> str:
-        """The AoR (`Uri.aor`) of the user that ``aor`` leads to: ``aor`` itself where it is no alias.
-
-        What this gives is never an alias in its turn.
-        """
-
-
-class FixedAliases:
-    """Those of a table: AoRs by alias."""
-
-    __slots__ = ("_users",)
-
-    def __init__(self, users: Mapping[str, str]) -> None:
-        self._users = dict(users)
-
-    def user_of(self, aor: str) -> str:
-        return self._users.get(aor, aor)
+        """The AoR of the user that ``aor`` leads to: ``aor`` itself where it is no alias."""
+        return self._configured.get(aor) or self._stored.get(aor, aor)

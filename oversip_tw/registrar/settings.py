@@ -52,8 +52,8 @@ class Domains:
     registrations: Mapping[str, int] = field(default_factory=dict)
     #: how many calls they may be in at a time
     calls: Mapping[str, int] = field(default_factory=dict)
-    #: further names of users; None: there are none
-    aliases: Aliases | None = None
+    #: further names of users
+    aliases: Aliases = field(default_factory=Aliases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ def _following(
     element.core.rules.configure(*rules)
     if stores.rules is not None:
         stores.rules.rules.follow(element.core.rules.store)
+        stores.rules.aliases.follow(element.core.ours.aliases.store)
     location = element.core.location
     assert isinstance(location, MemoryLocation)
     if stores.follow is not None:

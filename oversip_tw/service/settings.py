@@ -12,7 +12,7 @@ from oversip_tw.edge import settings as edges
 from oversip_tw.outbound import waiting
 from oversip_tw.proxy import settings as proxy
 from oversip_tw.registrar import settings as registrar
-from oversip_tw.registrar.aliases import FixedAliases
+from oversip_tw.registrar.aliases import Aliases
 from oversip_tw.resolve import settings as resolve
 from oversip_tw.server import nat_pings as pings
 from oversip_tw.server import pace as paces
@@ -147,7 +147,7 @@ def by_domain(config: Config) -> registrar.Domains:
         realms={each.name: each.realm for each in config.domain if each.realm not in (None, each.name)},
         registrations={each.name: each.max_registrations for each in config.domain if each.max_registrations},
         calls={each.name: each.max_calls for each in config.domain if each.max_calls},
-        aliases=FixedAliases(aliases) if aliases else None,
+        aliases=Aliases(aliases),
     )
 
 

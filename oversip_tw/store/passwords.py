@@ -51,6 +51,13 @@ _FORGET_RULES = (
 )
 
 
+# Nor must a name that led to him lead to the next one. One number for all: they become visible together.
+_FORGET_ALIASES = (
+    "UPDATE user_aliases SET aor = NULL, version = (SELECT coalesce(max(version), 0) + 1 FROM user_aliases) "
+    "WHERE aor = ?"
+)
+
+
 class UnknownUser(Exception):
     """There is no such user."""
 
@@ -92,6 +99,7 @@ class SqlAccounts:
             removed = self._database.execute(_REMOVE, (name, domain)).rowcount
             if removed and is_name(name):
                 self._database.execute(_FORGET_RULES, (aor_of(name, domain),))
+                self._database.execute(_FORGET_ALIASES, (aor_of(name, domain),))
         if not removed:
             raise UnknownUser(f"{name}@{domain}")
 

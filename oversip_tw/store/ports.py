@@ -13,11 +13,11 @@ from typing import Protocol
 from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar import changes
 from oversip_tw.registrar.changes import StoreFailed
+from oversip_tw.store.known import Known
 from oversip_tw.store.passwords import Digests, UnknownUser, UserExists
-from oversip_tw.store.rules import KnownRules
 
 __all__ = [
-    "Accounts", "BindingStore", "Digests", "RuleStore", "Rulebook", "Source", "StoreFailed", "UnknownUser",
+    "Accounts", "Aliasbook", "BindingStore", "Digests", "RuleStore", "Rulebook", "Source", "StoreFailed", "UnknownUser",
     "UserExists", "Users",
 ]  # fmt: skip
 
@@ -61,11 +61,15 @@ class BindingStore(changes.BindingStore, Source, Protocol):
 
 
 class RuleStore(Protocol):
-    """Where users' calls go, for a running server."""
+    """Where users' calls go, and what else they are called, for a running server."""
 
     @property
-    def rules(self) -> KnownRules:
+    def rules(self) -> Known[Rules]:
         """All there are, in memory."""
+
+    @property
+    def aliases(self) -> Known[str]:
+        """AoRs of users by alias, all there are."""
 
     async def set_rules(self, aor: str, rules: Rules) -> None:
         """Let ``rules`` hold for ``aor`` (`Uri.aor`) instead of all that were set; durable, and known, when this
@@ -81,8 +85,21 @@ class Rulebook(Protocol):
     def of(self, aor: str) -> Rules:
         """What is set for that user."""
 
-    def set(self, aor: str, rules: Rules) -> None:
+    def set(self, aor: str, value: Rules) -> None:
         """As `RuleStore.set_rules`."""
+
+
+class Aliasbook(Protocol):
+    """Further names of users, for the command line: everything here waits. Raises StoreFailed."""
+
+    def is_user(self, name: str, domain: str) -> bool:
+        """The store has such a user."""
+
+    def all(self) -> dict[str, str]:
+        """AoRs of users by alias."""
+
+    def set(self, aor: str, value: str) -> None:
+        """Let the alias ``aor`` lead to the user of that AoR; "": to nobody."""
 
 
 class Accounts(Protocol):

@@ -28,6 +28,7 @@ class Keys:
         self.users = self._prefix + b":users"
         self.users_version = self._prefix + b":users:version"
         self.rules = self._prefix + b":rules"
+        self.aliases = self._prefix + b":aliases"
         self.schema = self._prefix + b":schema"
         #: a pattern that all hashes of bindings match
         self.all_aors = _GLOB.sub(rb"\\\1", self._aors) + b"*"

@@ -6,7 +6,8 @@ Under the prefix P (``oversip``):
   binding is ``EXPIRES ENDED STAMP JSON``: two dates in ms since 1970 (ENDED 0: it stands), what names Call-ID and CSeq,
   and the rest. The hash expires when the last of them need not be remembered any longer.
 - ``P:users`` is a hash from ``NAME@DOMAIN`` to a JSON list of digests; ``P:users:version`` counts its changes.
-- ``P:rules`` is a hash from an AoR, as JSON, to a JSON list of its rules: busy, no answer, unregistered, seconds.
+- ``P:rules`` is a hash from an AoR, as JSON, to a JSON list of its rules: busy, no answer, unregistered, seconds;
+  ``P:aliases`` one from an AoR to that of the user that it stands for, both as JSON.
 - ``P:secret:NAME`` is a list of keys, newest first. ``P:node:ID`` is there while that server lives. ``P:schema``.
 - on ``P:events`` every change is told at once.
 """
@@ -102,25 +103,32 @@ end
 return {page[1], found}
 """)
 
-#: KEYS: users, their version, the rules. ARGV: channel, how ("add", "change", "remove"), field, value, AoR as in the
-#: rules, which go with the user. 1: done, 0: not as it was.
+#: KEYS: users, their version, rules, aliases. ARGV: channel, how ("add", "change", "remove"), field, value, AoR as in
+#: the rules; those and the aliases go with the user. 1: done, 0: not as it was.
 USER = Script("""
 local there = redis.call('HEXISTS', KEYS[1], ARGV[3]) == 1
 if there == (ARGV[2] == 'add') then return 0 end
 if ARGV[2] == 'remove' then redis.call('HDEL', KEYS[1], ARGV[3]) else redis.call('HSET', KEYS[1], ARGV[3], ARGV[4]) end
 redis.call('INCR', KEYS[2])
 redis.call('PUBLISH', ARGV[1], 'U\\n' .. ARGV[3] .. '\\n' .. (ARGV[2] == 'remove' and '' or ARGV[4]))
-if ARGV[2] == 'remove' and redis.call('HDEL', KEYS[3], ARGV[5]) == 1 then
-  redis.call('PUBLISH', ARGV[1], 'R\\n' .. ARGV[5] .. '\\n')
+if ARGV[2] ~= 'remove' then return 1 end
+if redis.call('HDEL', KEYS[3], ARGV[5]) == 1 then redis.call('PUBLISH', ARGV[1], 'R\\n' .. ARGV[5] .. '\\n') end
+local all = redis.call('HGETALL', KEYS[4])
+for i = 1, #all, 2 do
+  if all[i + 1] == ARGV[5] then
+    redis.call('HDEL', KEYS[4], all[i])
+    redis.call('PUBLISH', ARGV[1], 'A\\n' .. all[i] .. '\\n')
+  end
 end
 return 1
 """)
 
-#: KEYS: the rules. ARGV: channel, AoR, value ("": none), how ("lost": unless somebody has said something since).
-RULES = Script("""
-if ARGV[4] == 'lost' and redis.call('HEXISTS', KEYS[1], ARGV[2]) == 1 then return 0 end
-if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[2]) else redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
-redis.call('PUBLISH', ARGV[1], 'R\\n' .. ARGV[2] .. '\\n' .. ARGV[3])
+#: KEYS: rules or aliases. ARGV: channel, kind of message, AoR, value ("": none), how ("lost": unless somebody has said
+#: something since).
+ENTRY = Script("""
+if ARGV[5] == 'lost' and redis.call('HEXISTS', KEYS[1], ARGV[3]) == 1 then return 0 end
+if ARGV[4] == '' then redis.call('HDEL', KEYS[1], ARGV[3]) else redis.call('HSET', KEYS[1], ARGV[3], ARGV[4]) end
+redis.call('PUBLISH', ARGV[1], ARGV[2] .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
 return 1
 """)
 
@@ -138,4 +146,4 @@ redis.call('PUBLISH', ARGV[1], 'N\\n' .. ARGV[2])
 return 1
 """)
 
-ALL = (WRITE, LOAD, USER, RULES, SECRET, LEASE)
+ALL = (WRITE, LOAD, USER, ENTRY, SECRET, LEASE)

@@ -14,8 +14,8 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, Outdated, StoreAway, StoreFailed
 from oversip_tw.store import redis_records as records
 from oversip_tw.store.redis_keys import SCHEMA, Keys, check_schema, loaded, secrets_of
+from oversip_tw.store.redis_known import ALIASES, RULES, RedisKnown
 from oversip_tw.store.redis_link import PATIENCE, Argument, Place, Waiting
-from oversip_tw.store.redis_rules import RedisRules
 from oversip_tw.store.redis_scripts import LEASE, LOAD, SECRET, WRITE
 from oversip_tw.store.redis_session import Session
 from oversip_tw.store.redis_users import RedisUsers
@@ -91,7 +91,8 @@ class RedisStore:
             check_schema(self._waiting, self._keys)
             self._refuse_a_twin(self._waiting)
             self.users = RedisUsers(self._keys, self._waiting)
-            self.rules = RedisRules(self._keys, self._waiting)
+            self.rules = RedisKnown(RULES, self._keys, self._waiting)
+            self.aliases = RedisKnown(ALIASES, self._keys, self._waiting)
         except BaseException:
             self._waiting.close()
             raise
@@ -106,7 +107,7 @@ class RedisStore:
             self._left,
             failed,
         )
-        self.users.session = self.rules.session = self._session
+        self.users.session = self.rules.session = self.aliases.session = self._session
 
     def _refuse_a_twin(self, waiting: Waiting) -> None:
         """Two servers of one name would end each other's bindings."""
@@ -250,6 +251,8 @@ class RedisStore:
                 self.users.changed(*rest)
             elif kind == b"R":
                 self.rules.changed(*rest)
+            elif kind == b"A":
+                self.aliases.changed(*rest)
             elif kind == b"N":
                 self._heard_of[rest[0].decode()] = self._reactor.seconds()
         except (ValueError, TypeError) as error:
@@ -281,6 +284,7 @@ class RedisStore:
         lost = await self._give_back()
         await self.users.reload()
         await self.rules.reload(lost)
+        await self.aliases.reload(lost)
         await self._compare(settled=False)
         self._catch_up()
         now = self._reactor.seconds()

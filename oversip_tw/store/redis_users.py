@@ -60,7 +60,7 @@ class RedisUsers(KnownUsers):
         assert session is not None
         value = records.digests_written(digests)
         done = await session.run(
-            USER, [self._keys.users, self._keys.users_version, self._keys.rules],
+            USER, [self._keys.users, self._keys.users_version, self._keys.rules, self._keys.aliases],
             [self._keys.events, how, records.field_of(name, domain), value, records.named(aor_of(name, domain))],
         )  # fmt: skip
         if done:
@@ -83,7 +83,7 @@ class RedisAccounts:
 
     def _change(self, how: str, name: str, domain: str, digests: Digests = ()) -> bool:
         done = self._waiting.call(
-            "EVAL", USER.text, 3, self._keys.users, self._keys.users_version, self._keys.rules,
+            "EVAL", USER.text, 4, self._keys.users, self._keys.users_version, self._keys.rules, self._keys.aliases,
             self._keys.events, how, records.field_of(name, domain), records.digests_written(digests),
             records.named(aor_of(name, domain)),
         )  # fmt: skip

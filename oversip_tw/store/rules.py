@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from oversip_tw.proxy.user_rules import NONE, Rules
+from oversip_tw.store.known import Known
 from oversip_tw.store.passwords import is_user
 from oversip_tw.store.sql import Database
 
-#: hears the AoR and what holds for it from now on; `NONE`: nothing
-Heard = Callable[[str, Rules], None]
 Row = tuple[str, str | None, str | None, str | None, float | None, int]
 
 _COLUMNS = "aor, forward_busy, forward_no_answer, forward_unregistered, ring_timeout, version"
@@ -25,45 +22,17 @@ _SET = (
 )
 
 
-class KnownRules:
+class KnownRules(Known[Rules]):
     """All rules of the store. Few users have any, and each call asks."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, Rules] = {}
-        self._heard: Heard = _nobody
-        #: number of the newest change that is known here
-        self.version = 0
-
-    def follow(self, heard: Heard) -> None:
-        """Tell ``heard`` of all there are now, and of every change from now on."""
-        self._heard = heard
-        for aor, rules in self._rules.items():
-            heard(aor, rules)
+        super().__init__(NONE)
 
     def take(self, rows: list[Row]) -> None:
         """Take over rows of `changed_since`."""
         for row in rows:
             self.set(row[0], _rules(row))
             self.version = max(self.version, row[5])
-
-    def set(self, aor: str, rules: Rules) -> None:
-        """What holds for one user from now on; `NONE`: nothing."""
-        if rules == NONE:
-            self._rules.pop(aor, None)
-        else:
-            self._rules[aor] = rules
-        self._heard(aor, rules)
-
-    def replace(self, rules: Mapping[str, Rules]) -> None:
-        """These are all there are."""
-        for aor in self._rules.keys() - rules.keys():
-            self.set(aor, NONE)
-        for aor, each in rules.items():
-            self.set(aor, each)
-
-
-def _nobody(aor: str, rules: Rules) -> None:
-    """Nobody listens yet."""
 
 
 def changed_since(database: Database, version: int) -> list[Row]:
@@ -96,8 +65,8 @@ class SqlRules:
     def of(self, aor: str) -> Rules:
         return rules_of(self._database, aor)
 
-    def set(self, aor: str, rules: Rules) -> None:
-        set_rules(self._database, aor, rules)
+    def set(self, aor: str, value: Rules) -> None:
+        set_rules(self._database, aor, value)
 
 
 def _rules(row: Row) -> Rules:

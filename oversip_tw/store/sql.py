@@ -59,6 +59,13 @@ MIGRATIONS = (
         version INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE user_aliases (
+        alias TEXT NOT NULL PRIMARY KEY,
+        aor TEXT,
+        version INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: in a text column of PostgreSQL: what it could not hold otherwise, and what begins such a thing

@@ -10,7 +10,7 @@ from oversip_tw.promise import Promise, spawn
 from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes, StoreFailed
-from oversip_tw.store import bindings, rules
+from oversip_tw.store import aliases, bindings, rules
 from oversip_tw.store.secrets import secrets
 from oversip_tw.store.sql import Database
 from oversip_tw.store.users import KnownUsers, changed_since
@@ -46,6 +46,7 @@ class SqlStore:
         """``open`` makes a connection, ``name`` is what errors call the database."""
         self.users = KnownUsers()
         self.rules = rules.KnownRules()
+        self.aliases = aliases.KnownAliases()
         self._open = open
         self._name = name
         self._clock = clock
@@ -56,6 +57,7 @@ class SqlStore:
         try:
             self.users.take(changed_since(database, 0))
             self.rules.take(rules.changed_since(database, 0))
+            self.aliases.take(aliases.changed_since(database, 0))
         except database.Error as error:
             database.close()
             raise StoreFailed(f"cannot read {name}: {error}") from error
@@ -107,13 +109,18 @@ class SqlStore:
         return not self._said
 
     async def refresh_users(self) -> None:
-        """Take over what another process did to the users and their rules. Raises StoreFailed."""
-        version, ruled = self.users.version, self.rules.version
-        users, found = await self._worker.read(
-            lambda database: (changed_since(database, version), rules.changed_since(database, ruled))
+        """Take over what another process did to the users, their rules and aliases. Raises StoreFailed."""
+        version, ruled, named = self.users.version, self.rules.version, self.aliases.version
+        users, found, names = await self._worker.read(
+            lambda database: (
+                changed_since(database, version),
+                rules.changed_since(database, ruled),
+                aliases.changed_since(database, named),
+            )
         )
         self.users.take(users)
         self.rules.take(found)
+        self.aliases.take(names)
 
     async def ask(self, work: Callable[[Database], T]) -> T:
         """What ``work`` finds in the database. Raises StoreFailed, and whatever ``work`` raises."""

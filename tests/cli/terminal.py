@@ -36,5 +36,5 @@ class Terminal:
             self.out, self.err = out.getvalue(), err.getvalue()
 
     def user(self, command: str, *words: str, stdin: str = "") -> int:
-        """``oversip user COMMAND -c FILE WORDS``."""
-        return self.type("user", command, "-c", str(self.file), *words, stdin=stdin)
+        """``oversip user COMMAND WORDS -c FILE``."""
+        return self.type("user", command, *words, "-c", str(self.file), stdin=stdin)

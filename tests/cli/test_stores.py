@@ -32,7 +32,12 @@ class Everywhere(unittest.SynchronousTestCase):
         self.assertEqual(terminal.user("forward", "bob") == 1, own)
         rules = "forward_busy\tsip:bob@example.org\nforward_no_answer\t-\nforward_unregistered\t-\nring_timeout\t7\n"
         self.assertEqual((terminal.user("forward", "alice"), terminal.out), (0, rules))
+        self.assertEqual(terminal.user("alias", "add", "info", "alice"), 0, terminal.err)
+        self.assertEqual(terminal.out, "info@example.org is alice@example.org\n")
+        named = "info@example.org\talice@example.org\n"
+        self.assertEqual((terminal.user("alias", "list"), terminal.out), (0, named))
         self.assertEqual(terminal.user("remove", "alice"), 0)
+        self.assertEqual((terminal.user("alias", "list"), terminal.out), (0, "" if own else named))
         self.assertEqual((terminal.user("list"), terminal.out), (0, ""))
         self.assertEqual(terminal.user("remove", "alice"), 1)
         self.assertEqual(terminal.type("bindings", "-c", str(terminal.file)), 0)

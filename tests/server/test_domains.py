@@ -6,7 +6,7 @@ from hashlib import md5
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from oversip_tw.registrar.aliases import FixedAliases
+from oversip_tw.registrar.aliases import Aliases
 from oversip_tw.registrar.settings import Domains
 from oversip_tw.sip.message import Response
 from oversip_tw.sip.uri import Uri
@@ -102,7 +102,7 @@ class AliasTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         names = (f"sip:sales@{DOMAIN}", f"sip:info@{OTHER}")
-        aliases = FixedAliases(dict.fromkeys(names, f"sip:alice@{DOMAIN}"))
+        aliases = Aliases(dict.fromkeys(names, f"sip:alice@{DOMAIN}"))
         self.world = World(domains=(DOMAIN, OTHER), users=_EverybodyInMemory(), by_domain=Domains(aliases=aliases))
         self.alice, self.bob = self.world.registered("alice"), self.world.registered("bob")
 
@@ -115,6 +115,18 @@ class AliasTests(SynchronousTestCase):
             found = self.alice.requests("MESSAGE")
             self.assertEqual(len(found), 0 if "SALES" in uri else 1, uri)
         core.send(core.build("MESSAGE", f"sip:info@{OTHER}"))
+        self.assertEqual(len(self.alice.requests("MESSAGE")), 1)
+
+    def test_while_running(self) -> None:
+        """The store gives one and takes one away; the configuration's stay."""
+        aliases = self.world.element.core.ours.aliases
+        uri = f"sip:help@{DOMAIN}"
+        for aor, found in ((self.alice.aor, 1), ("", 0)):
+            aliases.store(uri, aor)
+            self.bob.ask(self.bob.build("MESSAGE", uri))
+            self.assertEqual(len(self.alice.requests("MESSAGE")), found)
+        aliases.store(f"sip:sales@{DOMAIN}", self.bob.aor)
+        self.bob.ask(self.bob.build("MESSAGE", f"sip:sales@{DOMAIN}"))
         self.assertEqual(len(self.alice.requests("MESSAGE")), 1)
 
     def test_absent(self) -> None:

@@ -10,7 +10,7 @@ from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.hooks import Hooks
 from oversip_tw.interfaces import Flow, HandshakeRequest, NotProven, Proof, TlsPeer
 from oversip_tw.promise import spawn
-from oversip_tw.registrar.aliases import FixedAliases
+from oversip_tw.registrar.aliases import Aliases
 from oversip_tw.registrar.settings import Domains
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request, Response
@@ -301,7 +301,7 @@ class NamesTests(EphemeralTests):
     """Where the domain has a realm of its own, and alice is info as well: all of the above, and this."""
 
     by_domain = Domains(
-        realms={"example.com": "The Realm"}, aliases=FixedAliases({"sip:info@example.com": "sip:alice@example.com"})
+        realms={"example.com": "The Realm"}, aliases=Aliases({"sip:info@example.com": "sip:alice@example.com"})
     )
 
     def test_alias_in_a_token(self) -> None:
@@ -345,7 +345,7 @@ class CertificateTests(SynchronousTestCase):
 
     def test_alias(self) -> None:
         """It may name the user by an alias, or by that as well."""
-        aliases = Domains(aliases=FixedAliases({"sip:info@example.com": "sip:alice@example.com"}))
+        aliases = Domains(aliases=Aliases({"sip:info@example.com": "sip:alice@example.com"}))
         for users in (("sip:info@example.com",), ("sip:alice@example.com", "sip:info@example.com")):
             self.assertEqual(self.register(self.phone(users, by_domain=aliases)), 200)
 

@@ -18,8 +18,8 @@ from oversip_tw.service.api.accounts import AccountsOfOthers, SharedAccounts
 from oversip_tw.store import redis_link, redis_store
 from oversip_tw.store.passwords import UnknownUser, UserExists, digests
 from oversip_tw.store.redis_keys import SCHEMA, Keys, living
+from oversip_tw.store.redis_known import ALIASES, RULES, RedisBook
 from oversip_tw.store.redis_link import Place, Waiting
-from oversip_tw.store.redis_rules import RedisRulebook
 from oversip_tw.store.redis_users import RedisAccounts
 from oversip_tw.web.api import Problem
 from tests.registrar.phones import DOMAIN
@@ -27,7 +27,7 @@ from tests.store import servers
 from tests.store.contracts import binding
 from tests.store.files import RealReactor
 
-ALICE = f"sip:alice@{DOMAIN}"
+ALICE, INFO, SALES = f"sip:alice@{DOMAIN}", f"sip:info@{DOMAIN}", f"sip:sales@{DOMAIN}"
 #: seconds
 LEASE = 2.0
 
@@ -318,11 +318,11 @@ class RedisAway(Case):
         self.assertEqual(tuple(self.waiting().call("LRANGE", "oversip:secret:flows", 0, -1)), a.keys)
         self.assertEqual(int(self.waiting().call("GET", "oversip:schema")), SCHEMA)
 
-    def test_rules(self) -> None:
-        """Where calls go is the same for all servers at once, whoever says it; it goes with its user, stays known while
-        Redis is away, and is given back to one that lost it."""
+    def test_rules_and_aliases(self) -> None:
+        """They are the same for all servers at once, whoever says it; they go with their user, stay known while Redis
+        is away, and are given back to one that lost them."""
         keys, told = Keys("oversip"), Rules("sip:carol@x", "", None, 7.5)
-        accounts, book = RedisAccounts(keys, self.waiting()), RedisRulebook(keys, self.waiting())
+        accounts, book = RedisAccounts(keys, self.waiting()), RedisBook(RULES, keys, self.waiting())
         accounts.add("alice", DOMAIN, digests("alice", DOMAIN, "one"))
         a, b = self.node("a", 5.0), self.node("b", 5.0)
         heard: dict[str, Rules] = {}
@@ -330,6 +330,11 @@ class RedisAway(Case):
         self.reactor.result(a.store.set_rules(ALICE, told))
         self.soon(lambda: heard == {ALICE: told})
         self.assertEqual((book.of(ALICE), book.of("sip:bob@x"), book.is_user("alice", DOMAIN)), (told, NONE, True))
+        named: dict[str, str] = {}
+        b.store.aliases.follow(named.__setitem__)
+        RedisBook(ALIASES, keys, self.waiting()).set(INFO, ALICE)
+        RedisBook(ALIASES, keys, self.waiting()).set(SALES, "sip:bob@x")
+        self.soon(lambda: named == {INFO: ALICE, SALES: "sip:bob@x"})
         book.set("sip:bob@x", told)
         self.soon(lambda: heard == {ALICE: told, "sip:bob@x": told})
         late: dict[str, Rules] = {}
@@ -339,10 +344,12 @@ class RedisAway(Case):
         self.assertEqual(heard, {ALICE: told, "sip:bob@x": told})
         self.lose_everything()
         self.up(*self.nodes)
-        self.soon(lambda: RedisRulebook(keys, self.waiting()).of(ALICE) == told)
+        self.soon(lambda: RedisBook(RULES, keys, self.waiting()).of(ALICE) == told)
         accounts = RedisAccounts(keys, self.waiting())
+        self.soon(lambda: RedisBook(ALIASES, keys, self.waiting()).all() == {INFO: ALICE, SALES: "sip:bob@x"})
         accounts.remove("alice", DOMAIN)
-        RedisRulebook(keys, self.waiting()).set("sip:bob@x", NONE)
+        self.soon(lambda: named == {INFO: "", SALES: "sip:bob@x"})
+        RedisBook(RULES, keys, self.waiting()).set("sip:bob@x", NONE)
         self.soon(lambda: heard == {ALICE: NONE, "sip:bob@x": NONE})
 
     def test_gone_for_good_meanwhile(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from oversip_tw.proxy.user_rules import NONE, Rules
+from oversip_tw.store.aliases import SqlAliases
 from oversip_tw.store.database import open_database
 from oversip_tw.store.passwords import UnknownUser, add_user, list_users, remove_user
 from oversip_tw.store.rules import rules_of, set_rules
@@ -62,3 +63,30 @@ class RulesTest(StoreCase):
         self.assertEqual(1, len(store.users))
         with self.assertRaises(UnknownUser):
             self.reactor.result(store.change(lambda database: remove_user(database, "carol", "example.com")))
+
+
+class AliasesTest(StoreCase):
+    """Further names of users, as what is set beside them."""
+
+    def test_while_running(self) -> None:
+        """What was there at the start is told, and what another process changes, within two seconds; those of a user
+        go with him."""
+        heard: dict[str, str] = {}
+        with contextlib.closing(open_database(self.path)) as database:
+            add_user(database, "bob", "example.com", "x")
+            book = SqlAliases(database)
+            book.set("sip:info@example.com", BOB)
+            store = self.open()
+            store.aliases.follow(heard.__setitem__)
+            self.assertEqual({"sip:info@example.com": BOB}, heard)
+            store.start()
+            book.set("sip:help@example.com", BOB)
+            book.set("sip:sales@example.com", CAROL)
+            self.clock.advance(1.0)
+            self.reactor.turn()
+            self.assertEqual([BOB, BOB, CAROL], list(heard.values()))
+            remove_user(database, "bob", "example.com")
+            self.assertEqual({"sip:sales@example.com": CAROL}, book.all())
+            self.clock.advance(1.0)
+            self.reactor.turn()
+            self.assertEqual(["", "", CAROL], list(heard.values()))
