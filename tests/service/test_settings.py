@@ -192,14 +192,13 @@ class Listeners(unittest.SynchronousTestCase):
         told = settings.by_domain(given)
         self.assertEqual(told.realms, {"example.net": "Tele"})
         self.assertEqual((told.registrations, told.calls), ({"example.net": 5}, {"example.net": 2}))
-        assert told.aliases is not None
         for name in ("sip:sales@example.org", "sip:info@example.net", "sip:alice@example.org"):
             self.assertEqual(told.aliases.user_of(name), "sip:alice@example.org")
         caught = {domain: uri.text for domain, uri in settings.routing(given).catch_all.items()}
         self.assertEqual(
             caught, {"example.net": "sip:Reception@example.net", "example.com": "sip:alice@example.org"}
         )
-        self.assertIsNone(settings.by_domain(config.default()).aliases)
+        self.assertTrue(settings.by_domain(config.default()).aliases.empty)
 
     def test_client_tls(self) -> None:
         """TLS towards next hops by profile; "" is the one called "default", or the usual."""
