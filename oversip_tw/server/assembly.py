@@ -187,7 +187,12 @@ def _events(core: Core, settings: Settings, changes: BindingChanges) -> Registra
     """An edge has nothing to tell: the registrations are its core's."""
     if settings.edge is not None or settings.events is None:
         return None
-    return RegistrationEvents(core, changes, settings.events)
+    return RegistrationEvents(core, changes, settings.events, _temporary(core, settings))
+
+
+def _temporary(core: Core, settings: Settings) -> TemporaryGruus | None:
+    """What makes temporary GRUUs; None: nobody gets any."""
+    return core.temporary if settings.registrar.temporary_gruus else None
 
 
 def _ours(settings: Settings, given: Surroundings) -> Ours:
@@ -250,7 +255,7 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
-        temporary=core.temporary if settings.registrar.temporary_gruus else None,
+        temporary=_temporary(core, settings),
         quotas=quotas,
         superseded=resuming.superseded,
         chance=given.chance,

@@ -59,6 +59,9 @@ MIGRATIONS = (
         version INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE bindings ADD COLUMN first_cseq INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 #: in a text column of PostgreSQL: what it could not hold otherwise, and what begins such a thing
