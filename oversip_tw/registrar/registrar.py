@@ -93,7 +93,7 @@ class Registrar:
     ) -> None:
         """``temporary``: makes GRUUs of that kind; None: nobody gets any. ``quotas``: what domains may have, counted by
         the location."""
-        self._quotas = quotas
+        self._quotas = quotas or Quotas({})
         self._location = location
         self._temporary = temporary
         self._own_gruus = OwnGruus(location, settings.domains, secret, temporary)
@@ -263,9 +263,9 @@ class Registrar:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
                 first = self._first_cseq(named, asked.request, key, bindings)
                 plan.take(named, self._binding(named, asked, now, key, first))
-        plan.make_room(self._settings, self._is_dead)
-        if self._quotas is not None:
-            self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
+        most = self._quotas.of_user(asked.aor, self._settings.max_bindings)
+        plan.make_room(most, self._settings.when_full == "refuse", self._is_dead)
+        self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
         return plan
 
     def _first_cseq(self, wish: Wish, request: Request, key: bytes, bindings: Sequence[Binding]) -> int:

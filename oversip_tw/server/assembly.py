@@ -139,7 +139,9 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingChanges(log, given.flows)
     changes.elsewhere = Elsewhere(waits).heard
-    quotas = Quotas(settings.by_domain.registrations) if settings.by_domain.registrations else None
+    by_domain = settings.by_domain
+    limited = by_domain.registrations or by_domain.bindings
+    quotas = Quotas(by_domain.registrations, by_domain.bindings) if limited else None
     bindings = location.MemoryLocation(
         given.clock, given.wall, given.store, settings.location, changes.heard, failed, changes.heard_elsewhere, quotas
     )
