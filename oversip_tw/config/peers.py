@@ -113,7 +113,8 @@ class Profile:
     )
     timer_f: Seconds = field(default=32.0, metadata=about("Timer F: how long other requests wait for an answer."))
     failover: Seconds = field(
-        default=4.0, metadata=about("How long one target may stay silent while another one is at hand.")
+        default=4.0,
+        metadata=about("How long one target, or one flow of a phone, may stay silent while another one is at hand."),
     )
     failover_on_503: bool = field(default=True, metadata=about("A 503 of one target makes the next one be tried."))
     down_for: Span = field(

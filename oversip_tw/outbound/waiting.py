@@ -80,7 +80,7 @@ class Held:
 class Waiting:
     """Who waits for which binding. In memory, bounded, first come first served."""
 
-    __slots__ = ("_held", "_report", "_wheel", "count", "settings")
+    __slots__ = ("_closed", "_held", "_report", "_wheel", "count", "settings")
 
     def __init__(
         self,
@@ -91,6 +91,8 @@ class Waiting:
         """``report`` hears of what a ``resumed`` callable raises; the others are resumed all the same."""
         self.settings = settings or Settings()
         self.count = 0
+        #: nobody comes back any more
+        self._closed = False
         self._wheel = wheel
         self._report = report
         # A dict per binding as ordered set: cancelling one of many costs no search.
@@ -115,7 +117,7 @@ class Waiting:
         held = Held(self, key, resumed, failed, replaces, elsewhere)
         if replaces is not None:
             self._drop(key, replaces)
-        if not key or seconds <= 0 or self._full(key):
+        if not key or seconds <= 0 or self._closed or self._full(key):
             held._waiting = None
             failed()
             return held
@@ -144,6 +146,17 @@ class Waiting:
                     held.elsewhere()
                 except Exception as error:
                     self._report(error)
+
+    def close(self) -> None:
+        """Nobody is let in any more: what waits has failed, and so has all that would."""
+        self._closed = True
+        for waiting in tuple(self._held.values()):
+            for held in tuple(waiting):
+                if held.active:
+                    try:
+                        held._expire()
+                    except Exception as error:
+                        self._report(error)
 
     def _full(self, key: bytes) -> bool:
         return self.count >= self.settings.limit or len(self._held.get(key, ())) >= self.settings.limit_per_binding

@@ -29,6 +29,11 @@ class Attempt:
         #: this target is not to be tried, and what to answer if there is no other
         self.skipped: Outcome | None = None
 
+    @property
+    def to_phone(self) -> bool:
+        """It goes by the flow of a client, and to no next hop."""
+        return self._hop is None
+
     def abort(self, status: int = 403, reason: str = "Destination Aborted") -> NoReturn:
         """Try neither this target nor another one, stop those that ring, and answer so."""
         raise SIPError(status, reason, code=codes.DESTINATION_ABORTED)

@@ -10,10 +10,10 @@ from oversip_tw.proxy import endings
 from oversip_tw.proxy.attempt import Attempt
 from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.hold import Hold, follow, wait, wait_for
+from oversip_tw.proxy.nodes import hand_over, send_back
 from oversip_tw.proxy.repeats import take_our_via_off
 from oversip_tw.proxy.settings import Profile
 from oversip_tw.proxy.way import Way
-from oversip_tw.sip import codes
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Response
 from oversip_tw.transaction.client import ClientTransaction
@@ -131,12 +131,9 @@ class Branch(Timed):
         usable = health.usable(targets)
         self._targets = list(usable)
         if targets and not usable:
-            refusal = health.refusal(targets[0])
-            refused = refusal and Outcome(refusal[0], reason=refusal[1], code=codes.DESTINATION_BLACKLISTED)
-            wait = str(int(health.back_in(targets)) + 1)
-            self.end(refused or Outcome(503, headers=(("Retry-After", wait),), code=codes.DESTINATION_DOWN))
+            self.end(endings.all_down(health, targets))
         else:
-            self._next_target(Outcome(404, code=codes.NO_DNS_RESOLUTION))
+            self._next_target(endings.NOT_FOUND)
 
     def _next_target(self, otherwise: Outcome) -> None:
         """Try the next target of the look-up (RFC 3263 §4.3), or end with ``otherwise`` when there is none."""
@@ -172,6 +169,8 @@ class Branch(Timed):
         profile = self.profile
         try:
             request = core.forwarding.outgoing(context, self.way, flow, profile.record_route)
+            if self.way.near is not None:
+                hand_over(request, self.way.near.branch)
             if context.watcher is not None:
                 attempt = Attempt(core.health, self._target, flow, request)
                 context.watcher.targeted(attempt)
@@ -215,6 +214,8 @@ class Branch(Timed):
             if mine:
                 self._drop_failover_timer()
             return
+        if self.way.branch:
+            send_back(response, self.context.request)
         if not take_our_via_off(response) and not self.context.arrival.ours:
             if mine and status >= 200:
                 self.end(Outcome(502))
@@ -259,7 +260,7 @@ class Branch(Timed):
             self._next_target(outcome)
         elif response.status == 430 and self.way.near is not None and self.context.core.nodes is not None:
             self._drop_failover_timer()
-            self.context.core.nodes.lost(self)
+            self.context.core.nodes.lost(self, response)
         elif response.status in _FLOW_FAILED and self._others:
             self.next_flow(outcome)
         else:
@@ -298,8 +299,8 @@ class Branch(Timed):
         """The connection broke on which a client was ringing: it may come back, unless there is another one to try."""
         return not self._others and self._is_mine(transaction) and wait_for(self, transaction)
 
-    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
-        """The client that has not answered is back though its old connection looks open: it is asked there."""
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
+        """The client that has not answered is asked on ``flow``, or (None) elsewhere, though its old one looks open."""
         if key == self.way.key and self._is_mine(transaction):
             follow(self, transaction, flow)
 

@@ -193,6 +193,8 @@ class ResponseContext:
         transaction = self.transaction
         if not transaction.final_sent or arrival.original is not None or arrival.ours or self._absence is not None:
             return None
+        if branch.way.branch:
+            return None  # they come by the way of an INVITE that another server has sent
         repeats = Repeats(self.core, transaction, bool(branch.way.flow_id), not arrival.trusted, self.caller_key)
         transaction.let_go()
         if self.caller_key and transaction.flow.reliable:

@@ -8,6 +8,7 @@ from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
 from oversip_tw.proxy.loop import loop_hash
 from oversip_tw.proxy.next_hops import way_to
+from oversip_tw.proxy.nodes import handed_over
 from oversip_tw.proxy.record_route import wants_record_route
 from oversip_tw.proxy.senders import caller_key
 from oversip_tw.proxy.way import Way
@@ -95,7 +96,9 @@ class Destinations:
         if tokens:
             # A Path of ours that a trusted hop gives back: it names the flow (RFC 5626 §5.3).
             last = tokens[-1]
-            return [[Way(request.uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)]]
+            way = Way(request.uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)
+            way.branch = handed_over(arrival)
+            return [[way]]
         if request.has("Route"):
             # Only a trusted source gets here with one: it says where to.
             return [[Way(request.uri, named_by_us=True, loop_hash=loop_hash(request, request.uri))]]

@@ -6,6 +6,7 @@ from oversip_tw.interfaces import Flow
 from oversip_tw.outbound.flow_id import is_hop, unpack_hop
 from oversip_tw.proxy.arrival import Arrival
 from oversip_tw.proxy.core import Core
+from oversip_tw.proxy.nodes import handed_over
 from oversip_tw.proxy.senders import arrived_by, sender_key
 from oversip_tw.proxy.way import Way
 from oversip_tw.proxy.whereabouts import phone_named, phones_at, shown
@@ -42,7 +43,10 @@ class Dialogs:
             return way or self._way_to_hop(arrival, (unpack_hop(last.flow_id).address,))
         if uri.user is not None and uri.user.startswith(PREFIX):
             uri = shown(self._core, uri)
-        return Way(uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)
+        way = Way(uri, flow_id=last.flow_id, key=last.binding_key, node=last.node)
+        if arrival.from_node:
+            way.branch = handed_over(arrival)
+        return way
 
     def _way_to_hop(self, arrival: Arrival, allowed: tuple[str, ...]) -> Way:
         """By the next Route or the R-URI; a client gets no further than to who was in the dialog from its start."""

@@ -100,16 +100,16 @@ class Forwarding:
             self._record_routes.write(
                 request, came_by, context.caller_key, flow, way.key, context.arrival.client, bool(way.flow_id)
             )
-        self.push_via(request, flow, way.loop_hash)
+        self.push_via(request, flow, way.loop_hash, way.branch)
         return request
 
-    def push_via(self, request: Request, flow: Flow, loop_hash: str = "") -> None:
-        """Put our Via on top, with a branch of its own (§16.6 step 8)."""
+    def push_via(self, request: Request, flow: Flow, loop_hash: str = "", branch: str = "") -> None:
+        """Put our Via on top, with a branch of its own (§16.6 step 8) if none is given."""
         ours = (flow.transport, flow.listener.sent_by)
         via = self._vias.get(ours)
         if via is None:
             via = self._vias[ours] = Via.parse(f"SIP/2.0/{ours[0].upper()} {ours[1]}")
-        request.push_via(via.with_branch(make_branch(self._new_id(), loop_hash), not flow.reliable))
+        request.push_via(via.with_branch(branch or make_branch(self._new_id(), loop_hash), not flow.reliable))
 
     @staticmethod
     def put_routes(request: Request, path: Sequence[str]) -> None:

@@ -29,9 +29,8 @@ class Hold:
         waiting = branch.context.core.waiting
         seconds = waiting.settings.seconds(branch.context.request.method)
         self._held = waiting.hold(
-            branch.way.key, seconds, self._came_back, self._stayed_away, None,
-            self._is_elsewhere if ringing is None else None,
-        )  # fmt: skip
+            branch.way.key, seconds, self._came_back, self._stayed_away, None, self._is_elsewhere
+        )
 
     @property
     def active(self) -> bool:
@@ -52,7 +51,9 @@ class Hold:
     def _is_elsewhere(self) -> None:
         branch = self._branch
         branch.held = None
-        if not branch.ended:
+        if self._ringing is not None:
+            _go_elsewhere(branch, self._ringing)
+        elif not branch.ended:
             branch.start_on_flow()
 
     def _came_back(self, flow: Flow) -> None:
@@ -76,14 +77,22 @@ def wait_for(branch: Branch, transaction: ClientTransaction) -> bool:
     if not (isinstance(transaction, InviteClientTransaction) and _may_go_on(branch)):
         return False
     branch.stop_timers()
+    nodes = branch.context.core.nodes
+    if nodes is not None and nodes.rings_at_another(branch.way):
+        _go_elsewhere(branch, transaction)
+        return True
     wait(branch, transaction)
     return branch.held is not None
 
 
-def follow(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
-    """A client that has not answered is on ``flow`` now, though its old connection looks open."""
+def follow(branch: Branch, transaction: ClientTransaction, flow: Flow | None) -> None:
+    """A client that has not answered is on ``flow`` now, though its old connection looks open; None: it is at another
+    server."""
     if branch.context.in_dialog or _may_go_on(branch):
-        _go_on(branch, transaction, flow)
+        if flow is None:
+            _go_elsewhere(branch, transaction)
+        else:
+            _go_on(branch, transaction, flow)
 
 
 def _may_go_on(branch: Branch) -> bool:
@@ -114,6 +123,16 @@ def _go_on(branch: Branch, transaction: ClientTransaction, flow: Flow) -> None:
         if context.is_invite:
             branch.restart_timer_c()
     transaction.move(flow, uri)
+
+
+def _go_elsewhere(branch: Branch, transaction: ClientTransaction) -> None:
+    """The client that was asked is at another server now, which asks it again, with the same branch."""
+    known = transaction.request.via.branch or ""
+    transaction.terminate()
+    if not branch.ended:
+        branch.transaction = None
+        branch.way.branch = known
+        branch.start_on_flow()
 
 
 def _place(uri: Uri) -> tuple[str | None, str, int | None]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from oversip_tw.outbound.token import Tokens
 from oversip_tw.outbound.waiting import Waiting
 from oversip_tw.proxy import endings
 from oversip_tw.proxy.arrival import Arrival
+from oversip_tw.proxy.best import Outcome
 from oversip_tw.proxy.hold import wait
 from oversip_tw.proxy.own_routes import in_dialog
 from oversip_tw.proxy.way import Way
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.location import Location
-from oversip_tw.sip.message import Request
+from oversip_tw.sip.message import Request, Response
 from oversip_tw.sip.uri import Uri, host_port
 
 if TYPE_CHECKING:
     from oversip_tw.proxy.branch import Branch
+
+
+#: between servers: the branch by which a phone knows a request already. SIP.js would refuse another one as a loop, or
+#: its CSeq as an old one
+BRANCH: Final = "X-Known-Branch"
 
 
 class Nodes:
@@ -46,15 +52,21 @@ class Nodes:
             branch.look_up_targets()
             return True
         if arrival.from_node and self._place(branch.way)[0] in self._uris:
-            branch.next_flow(endings.FLOW_GONE)
+            known = branch.way.branch
+            branch.next_flow(Outcome(430, headers=((BRANCH, known),)) if known else endings.FLOW_GONE)
             return True
         return False
 
-    def lost(self, branch: Branch) -> None:
-        """The server that ``branch`` was led to is gone, or has no such flow any more: look again where the phone is,
-        and within a dialog wait for it."""
+    def rings_at_another(self, way: Way) -> bool:
+        """The phone of ``way``, which rings on a flow of ours, is at another server by now."""
+        return self._place(way)[0] in self._uris
+
+    def lost(self, branch: Branch, response: Response | None = None) -> None:
+        """The server that ``branch`` was led to is gone, or has no such flow any more (``response``): look again where
+        the phone is, and within a dialog wait for it."""
         gone, near = branch.way.node, branch.way.near
         assert near is not None
+        near.branch = (response and response.get(BRANCH)) or ""
         branch.transaction = None
         branch.way = near
         if self._place(near)[0] != gone:
@@ -96,6 +108,31 @@ class Nodes:
         )
         there.near = way
         return there
+
+
+def hand_over(request: Request, branch: str) -> None:
+    """Tell the server that ``request`` goes to by which branch the phone knows it; what a client has put there is no
+    news of ours."""
+    request.remove(BRANCH)
+    if branch:
+        request.set(BRANCH, branch)
+
+
+def handed_over(arrival: Arrival) -> str:
+    """What another server has told by `hand_over`."""
+    if not (arrival.from_node and arrival.request.has(BRANCH)):
+        return ""
+    branch = arrival.request.get(BRANCH) or ""
+    arrival.request.remove(BRANCH)
+    return branch
+
+
+def send_back(response: Response, request: Request) -> None:
+    """``response`` goes the way of ``request``, whatever way the INVITE had come that its phone saw first."""
+    top = str(response.via)
+    response.remove("Via")
+    for via in reversed((top, *request.get_all("Via"))):
+        response.prepend("Via", via)
 
 
 class Elsewhere:

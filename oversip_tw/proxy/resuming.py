@@ -32,14 +32,14 @@ class Resuming:
                     kept.add(transaction)
         return kept
 
-    def superseded(self, old_id: bytes, key: bytes, flow: Flow) -> None:
-        """The binding ``key`` was refreshed on ``flow``. What is under way for it on its old one, which may look open
-        for a while (a phone that changed from Wi-Fi to mobile), goes there at once."""
+    def superseded(self, old_id: bytes, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key`` was refreshed on ``flow``, or (None) at another server. What is under way for it on its
+        old one, which may look open for a while (a phone that changed from Wi-Fi to mobile), goes there at once."""
         old = self._core.flows.find(old_id)
         if old is not None:
             self._core.transactions.superseded(old, key, flow)
 
-    def came_elsewhere(self, old_id: bytes, key: bytes, flow: Flow) -> None:
+    def came_elsewhere(self, old_id: bytes, key: bytes, flow: Flow | None) -> None:
         """As `superseded`; the old connection is pinged, not closed: dialogs may still use it."""
         self.superseded(old_id, key, flow)
         old = self._core.flows.find(old_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -28,10 +29,14 @@ Find = Callable[[Arrival], Awaitable[Groups]]
 #: how often one call may be forwarded, here and before it came here
 MOST_FORWARDS: Final = 5
 
+#: what an AoR may hold and the value of a URI parameter may not
+_NO_PVALUE: Final = re.compile(r"[@;=,?]")
+
 _BUSY: Final = (486, 600)
 #: what a phone says to a call of its own that comes back to it (RFC 3261 §8.2.2.2): who calls oneself is busy
 _LOOP: Final = 482
-_NO_ANSWER: Final = (408, 480)
+#: 430 is what a trusted caller would hear of a phone that was lost
+_NO_ANSWER: Final = (408, 430, 480)
 #: nobody has heard the phone ring: its connection is gone, or it is silent
 _UNREACHED: Final = (codes.FLOW_FAILED, codes.CLIENT_TIMEOUT, codes.CONNECTION_ERROR)
 
@@ -70,6 +75,11 @@ def _user_of(core: Core, uri: Uri) -> str:
     if not uri.user or uri.has_param("gr") or not core.ours.owns(uri):
         return ""
     return core.ours.user(uri)
+
+
+def _as_value(aor: str) -> str:
+    """``aor`` as the value of a URI parameter (`pvalue`, RFC 3261 §25.1)."""
+    return _NO_PVALUE.sub(lambda found: f"%{ord(found[0]):02X}", aor)
 
 
 class Retargeting(Timed):
@@ -145,6 +155,9 @@ class Retargeting(Timed):
             self._say(f"it was forwarded {MOST_FORWARDS} times")
             return False
         self._seen.append(aor or uri.aor)
+        if not (aor or self._history.private or uri.has_param("target")):
+            # a server that holds many mailboxes finds the one by it; a user of ours is one
+            uri = uri.replace(params=(*uri.params, ("target", _as_value(self._aor))))
         if not uri.has_param("cause"):
             uri = uri.replace(params=(*uri.params, ("cause", str(why.cause))))
         if arrival.request.uri.secure:
@@ -212,7 +225,7 @@ class Retargeting(Timed):
     def targeted(self, attempt: Attempt) -> None:
         """A copy is about to leave: it says where the call has been."""
         if self._history is not None:
-            self._history.write(attempt.request, self._core.trusts(attempt.target))
+            self._history.write(attempt.request, self._core.trusts(attempt.target), attempt.to_phone)
 
     def provisional(self, response: Response, go_on: GoOn) -> None:
         """It rings."""

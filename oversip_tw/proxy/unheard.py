@@ -36,8 +36,8 @@ class Unheard(Nobody):
         self._back = True
 
     def gone(self) -> None:
-        """The caller stays away."""
-        self._gone = True
+        """The caller stays away. Where nobody is waited for, a 2xx may have come again just before its ACK."""
+        self._gone = self._core.waiting.settings.resume > 0
 
     def repeated(self, response: Response, callee: ClientTransaction, caller: Flow) -> None:
         """The 2xx came again by ``callee``, the INVITE as it was sent; it is passed on by ``caller``."""

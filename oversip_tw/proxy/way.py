@@ -20,6 +20,7 @@ class Way:
     __slots__ = (
         "allowed",
         "anywhere",
+        "branch",
         "configured",
         "flow_id",
         "hops",
@@ -62,9 +63,8 @@ class Way:
     ) -> None:
         #: the R-URI the request leaves with
         self.uri = uri
-        #: the flow of a client of ours (`oversip_tw.interfaces.Flow.id`); b"" for a next hop
+        #: the flow of a client of ours (`interfaces.Flow.id`), b"" for a next hop; and whose it is: the `binding_key`
         self.flow_id = flow_id
-        #: whose flow it is: names the binding over reconnects (RFC 5626: AoR, instance and reg-id)
         self.key = key
         #: further Routes to put on, topmost first: the Path of a binding that came through an edge
         self.path = path
@@ -89,9 +89,8 @@ class Way:
         self.configured = configured
         #: the next hop was named by our configuration or by a trusted source: no address but our own is out of bounds
         self.named_by_us = named_by_us
-        #: addresses that are in bounds beside those of trusted sources
+        #: addresses that are in bounds beside those of trusted sources; ``anywhere``: all that are not local are
         self.allowed = allowed
-        #: every other address that is not local is in bounds too
         self.anywhere = anywhere
         #: how often the request was sent on among our own users before it leaves: each time is a hop (Max-Forwards)
         self.hops = hops
@@ -99,3 +98,5 @@ class Way:
         self.near: Way | None = None
         #: the server that holds ``flow_id``, as far as is known; "": this one
         self.node = node
+        #: of the Via by which the phone knows the request, which rang on another flow of it; "": a new one
+        self.branch = ""

@@ -13,6 +13,10 @@ from oversip_tw.registrar.location import MemoryLocation
 Repair = tuple[str, list[Binding], list[Binding]]
 
 
+def _nothing(binding: Binding) -> None:
+    """Nobody has to be told."""
+
+
 class Replica:
     """A `MemoryLocation` as a store sees it that several servers share. Times are on the scale of the clock.
 
@@ -20,12 +24,18 @@ class Replica:
     """
 
     def __init__(
-        self, location: MemoryLocation, clock: Clock, left: Callable[[Binding], None] = lambda binding: None
+        self,
+        location: MemoryLocation,
+        clock: Clock,
+        left: Callable[[Binding], None] = _nothing,
+        moved: Callable[[Binding], None] = _nothing,
     ) -> None:
-        """``left`` hears of each binding of this server that another one has ended: its phone need not know."""
+        """``left`` hears of each binding of this server that another one has ended: its phone need not know; ``moved``
+        of each, as it was, that is at another one now."""
         self._location = location
         self._clock = clock
         self._left = left
+        self._moved = moved
 
     @property
     def offset(self) -> float:
@@ -116,6 +126,9 @@ class Replica:
             return
         self._location.commit_now((new,), ())
         self._location.tell(Change.ADDED if old is None or old.ended else Change.REFRESHED, new)
+        elsewhere = self._location.is_elsewhere
+        if old is not None and not old.ended and elsewhere(new) and not elsewhere(old):
+            self._moved(old)
 
     def _end(self, old: Binding, change: Change) -> None:
         self._location.commit_now((), (old,))

@@ -105,6 +105,8 @@ class Element:
     @draining.setter
     def draining(self, draining: bool) -> None:
         self._intake.draining = draining
+        if draining and self.core.nodes is None:  # nobody comes back, unless to another server
+            self.core.waiting.close()
 
     @property
     def waiting(self) -> int:

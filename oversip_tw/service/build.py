@@ -196,7 +196,10 @@ def _following(
         def left(binding: Binding) -> None:
             close_unbound(location, flows, [binding], "ended at another server")
 
-        stores.follow(Replica(location, reactor, left))
+        def moved(binding: Binding) -> None:
+            element.resuming.came_elsewhere(binding.flow_id, binding.key, None)
+
+        stores.follow(Replica(location, reactor, left, moved))
     return location
 
 

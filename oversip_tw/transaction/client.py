@@ -105,8 +105,8 @@ class ClientTransaction(Transaction):
     def move(self, flow: Flow, uri: Uri) -> None:
         """The client is on ``flow`` now, and calls itself ``uri``. Nothing happens after a final response."""
 
-    def superseded(self, key: bytes, flow: Flow) -> None:
-        """The binding ``key``, which was on our flow, is on ``flow`` now."""
+    def superseded(self, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key``, which was on our flow, is on ``flow`` now; None: at another server."""
         if not self.finished:
             self.user.superseded(self, key, flow)
 

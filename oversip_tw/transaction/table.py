@@ -217,11 +217,13 @@ class Transactions:
         """The requests that came by this connection of a client and whose transactions stand."""
         return [each for each in self._on_flow.get(flow, ()) if isinstance(each, ServerTransaction)]
 
-    def superseded(self, old: Flow, key: bytes, flow: Flow) -> None:
-        """The binding ``key`` is on ``flow`` now, though ``old`` still looks open: what is under way goes there."""
-        for served in self.served_on(old) if old.reliable else self._served_by(old):
-            if served.user.lost() == key:
-                served.move(flow)
+    def superseded(self, old: Flow, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key`` is on ``flow`` now, though ``old`` still looks open: what is under way goes there. None:
+        it is at another server, and answers to its requests stay here."""
+        if flow is not None:
+            for served in self.served_on(old) if old.reliable else self._served_by(old):
+                if served.user.lost() == key:
+                    served.move(flow)
         sent: Collection[Transaction] = self._on_flow.get(old, ()) if old.reliable else self._to_peer.get(old.peer, ())
         for transaction in list(sent):
             if isinstance(transaction, ClientTransaction) and transaction.flow == old:

@@ -48,8 +48,9 @@ class ClientUser(Protocol):
         """The client's flow is gone before the final response to this INVITE. True: the transaction stays until its
         user has it `move` to another flow or ends it. False: it fails."""
 
-    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
-        """The binding ``key``, which was on the flow that this request went by, is on ``flow`` now."""
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
+        """The binding ``key``, which was on the flow that this request went by, is on ``flow`` now; None: at another
+        server."""
 
 
 class Nobody:
@@ -80,7 +81,7 @@ class Nobody:
     def moved(self, flow: Flow) -> None:
         """Nothing is done."""
 
-    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
         """Nothing is done."""
 
 

@@ -130,3 +130,17 @@ class WaitingTests(SynchronousTestCase):
         """A BYE waits longer than the rest; with the wait switched off it does not either."""
         self.assertEqual([Settings().seconds(method) for method in ("INVITE", "BYE")], [8.0, 31.0])
         self.assertEqual([Settings(resume=0).seconds(method) for method in ("INVITE", "BYE")], [0, 0])
+
+    def test_closed(self) -> None:
+        """What waits fails at once, all of it, and nothing waits from then on."""
+        self.hold("invite")
+        first = self.waiting.hold(b"binding2", 8.0, lambda flow: None, lambda: first_of_two.cancel())
+        first_of_two = self.hold("cancelled by the one before", key=b"binding2")
+        self.waiting.hold(b"binding3", 8.0, lambda flow: None, lambda: 1 / 0)
+        self.waiting.close()
+        self.assertEqual([("invite", None)], self.ended)
+        self.assertEqual([ZeroDivisionError], [type(error) for error in self.errors])
+        self.assertFalse(first.active or first_of_two.active)
+        self.assertFalse(self.hold("bye").active)
+        self.assertEqual([("invite", None), ("bye", None)], self.ended)
+        self.assertEqual((0, 0), (self.waiting.count, self.wheel.count))

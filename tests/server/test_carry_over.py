@@ -72,6 +72,15 @@ class ResumeTests(CarryOver):
         self.bob.answer(second, 200)
         self.assertEqual([200], self.alice.statuses())
 
+    def test_process_is_about_to_end(self) -> None:
+        """Nobody can come back then: what waits fails at once, and does not keep the process for half a minute."""
+        self.world.lose(self.bob.flow)
+        self.mine.send("BYE")
+        self.assertEqual([], self.alice.statuses())
+        self.world.element.draining = True
+        self.assertEqual([480], self.alice.statuses())
+        self.assertTrue(self.world.element.core.transactions.idle)
+
     def test_cancel_of_a_waiting_reinvite(self) -> None:
         """A re-INVITE that waits can be cancelled: 200, 487, and nothing arrives later."""
         self.world.lose(self.bob.flow)

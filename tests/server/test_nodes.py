@@ -8,6 +8,7 @@ from twisted.trial import unittest
 
 from oversip_tw.auth.trust import Role, TrustedSource
 from oversip_tw.outbound.token import Tokens
+from oversip_tw.proxy.nodes import BRANCH
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Changes
 from oversip_tw.registrar.location import MemoryLocation
@@ -79,7 +80,11 @@ class NodesCase(unittest.SynchronousTestCase):
         )
         location = made.element.core.location
         assert isinstance(location, MemoryLocation)
-        view.replica = Replica(location, self.clock)
+
+        def moved(binding: Binding) -> None:
+            made.element.resuming.came_elsewhere(binding.flow_id, binding.key, None)
+
+        view.replica = Replica(location, self.clock, moved=moved)
         self.worlds[node] = made
         return made
 
@@ -126,6 +131,12 @@ class NodesCase(unittest.SynchronousTestCase):
         self.carry()
         self.assertEqual(dialog.phone.statuses(), [200], method)
         return arrived
+
+    def move(self, phone: Phone, world: World) -> None:
+        """A new connection, to ``world``, and a REGISTER there."""
+        phone.world = world
+        phone.flow = world.connect(phone.flow.transport)
+        self.assertEqual(phone.register(keep=True).status, 200)
 
     def nothing_left(self) -> None:
         self.clock.pump([1.0] * 70)
@@ -246,12 +257,6 @@ class Calls(NodesCase):
 class Moves(NodesCase):
     """A phone comes back at another server."""
 
-    def move(self, phone: Phone, world: World) -> None:
-        """A new connection, to ``world``, and a REGISTER there."""
-        phone.world = world
-        phone.flow = world.connect(phone.flow.transport)
-        self.assertEqual(phone.register(keep=True).status, 200)
-
     def test_callee_moves(self) -> None:
         """In the middle of a call the callee's connection breaks and comes back at the caller's server, then at a
         third one: the call goes on, both ways."""
@@ -297,13 +302,139 @@ class Moves(NodesCase):
         self.assertEqual((len(bob.requests("ACK"))), 1)
 
 
+class Ringing(NodesCase):
+    """The callee comes back at another server while it rings."""
+
+    def ring(self, caller: Phone, callee: Phone, **headers: str) -> tuple[Request, Request]:
+        """The INVITE as it was sent and as it came; it rings."""
+        sent = caller.invite(callee.aor, **headers)
+        self.carry()
+        [arrived] = callee.requests("INVITE")
+        callee.answer(arrived, 180)
+        self.carry()
+        self.assertEqual(caller.statuses()[-1], 180)
+        return sent, arrived
+
+    def picked_up(
+        self, caller: Phone, sent: Request, callee: Phone, arrived: Request, knows_it: bool = True
+    ) -> None:
+        """The same INVITE rings at the new place, by its branch; it is answered, and the call lives."""
+        self.carry()
+        [again] = callee.requests("INVITE")
+        self.assertEqual((again.via.branch, again.call_id), (arrived.via.branch, arrived.call_id))
+        self.assertFalse(again.has(BRANCH))
+        # one that knows the branch answers the INVITE that it saw first
+        callee.answer(arrived if knows_it else again, 200)
+        self.carry()
+        [*_, accepted] = caller.take()
+        assert isinstance(accepted, Response)
+        vias = [via.removesuffix(";received=127.0.0.1") for via in accepted.get_all("Via")]
+        self.assertEqual((accepted.status, vias), (200, sent.get_all("Via")))
+        dialog = caller.dialog(sent, accepted)
+        dialog.send("ACK")
+        self.carry()
+        [_] = callee.requests("ACK")
+        self.request(dialog, callee, "BYE")
+        self.nothing_left()
+
+    def moves(self, caller: str, callee: str, to: str) -> None:
+        for lost in (True, False):
+            for knows_it in (True, False):
+                with self.subTest(lost=lost, knows_it=knows_it):
+                    self.setUp()
+                    self.world("c")
+                    self.moved(*[self.worlds[node] for node in (caller, callee, to)], lost, knows_it)
+
+    def moved(self, caller: World, callee: World, to: World, lost: bool, knows_it: bool) -> None:
+        alice, bob = caller.registered("alice"), callee.registered("bob")
+        sent, arrived = self.ring(alice, bob)
+        old = bob.flow
+        if lost:
+            callee.lose(old)
+            self.clock.advance(1)
+        self.move(bob, to)
+        self.assertNotEqual(old.pings if not lost else 1, 0)
+        self.picked_up(alice, sent, bob, arrived, knows_it)
+
+    def test_to_the_caller(self) -> None:
+        """The connection broke, or still looks open."""
+        self.moves("a", "b", "a")
+
+    def test_to_a_third(self) -> None:
+        """Where neither was."""
+        self.moves("a", "b", "c")
+
+    def test_from_the_caller(self) -> None:
+        """Both were at one server."""
+        self.moves("a", "a", "b")
+
+    def test_and_back(self) -> None:
+        """To the other server and back again."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        sent, arrived = self.ring(alice, bob)
+        for world in (self.a, self.b):
+            bob.world.lose(bob.flow)
+            self.move(bob, world)
+            self.carry()
+            if world is self.a:
+                bob.answer(bob.requests("INVITE")[0], 180)
+                self.carry()
+        self.picked_up(alice, sent, bob, arrived)
+
+    def test_cancelled(self) -> None:
+        """The caller gives up once it rings there."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        sent, _ = self.ring(alice, bob)
+        self.b.lose(bob.flow)
+        self.move(bob, self.a)
+        self.carry()
+        bob.answer(bob.requests("INVITE")[0], 180)
+        alice.take()
+        alice.cancel(sent)
+        self.carry()
+        [_] = bob.requests("CANCEL")
+        self.nothing_left()
+
+    def test_found_dead_later(self) -> None:
+        """It has been elsewhere for a while when its old connection breaks: nothing rings twice."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        sent, arrived = self.ring(alice, bob)
+        old = bob.flow
+        self.move(bob, self.a)
+        self.b.lose(old)
+        self.picked_up(alice, sent, bob, arrived)
+
+    def test_in_a_call(self) -> None:
+        """A request in a call that has no answer yet goes along, while the old connection looks open."""
+        for caller, callee, to in (("a", "b", "a"), ("a", "b", "c"), ("a", "a", "b")):
+            for method in ("INVITE", "INFO"):
+                with self.subTest(caller=caller, callee=callee, to=to, method=method):
+                    self.setUp()
+                    self.world("c")
+                    alice, bob = self.worlds[caller].registered("alice"), self.worlds[callee].registered("bob")
+                    out, _ = self.call(alice, bob)
+                    alice.take()
+                    out.send(method)
+                    self.carry()
+                    [first] = bob.requests(method)
+                    self.move(bob, self.worlds[to])
+                    self.carry()
+                    [again] = bob.requests(method)
+                    self.assertEqual((again.via.branch, again.has(BRANCH)), (first.via.branch, False))
+                    bob.answer(first, 200)
+                    self.carry()
+                    self.assertEqual(alice.statuses()[-1], 200)
+
+    def test_said_by_a_client(self) -> None:
+        """A client tells nobody which branch to use."""
+        alice, bob = self.a.registered("alice"), self.b.registered("bob")
+        _, arrived = self.ring(alice, bob, **{BRANCH.replace("-", "_"): "z9hG4bKguessed"})
+        self.assertNotEqual(arrived.via.branch, "z9hG4bKguessed")
+        self.assertFalse(arrived.has(BRANCH))
+
+
 class Deaths(NodesCase):
     """A server is gone, and the others have not heard of it yet."""
-
-    def move(self, phone: Phone, world: World) -> None:
-        phone.world = world
-        phone.flow = world.connect(phone.flow.transport)
-        self.assertEqual(phone.register(keep=True).status, 200)
 
     def dies(self, node: str) -> None:
         """What is sent there comes back as ICMP says: nobody listens."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from oversip_tw.outbound.waiting import Settings
 from oversip_tw.proxy.settings import NextHop
 from oversip_tw.proxy.user_rules import Rules
 from oversip_tw.sip.message import Request, Response
@@ -842,3 +843,14 @@ class NothingWaitsTests(SynchronousTestCase):
         bob.answer(cancel, 200)
         bob.answer(arrived, 487)
         self.assertEqual({}, world.left())
+
+    def test_answer_crosses_its_ack(self) -> None:
+        """resume = 0: a 200 that comes once more, while its ACK is on its way, ends nobody's call."""
+        world = World(told={"waiting": Settings(resume=0.0)})
+        alice, bob = world.registered("alice"), world.registered("bob")
+        invite = alice.invite(bob.aor)
+        accepted = bob.answer(bob.requests("INVITE")[0], 200)
+        alice.dialog(invite, accepted).send("ACK")
+        world.lose(alice.flow)
+        bob.send(accepted)
+        self.assertEqual(["ACK"], [each.method for each in bob.take() if isinstance(each, Request)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,6 +19,8 @@ from tests.server.world import CORE, DOMAIN, Phone, World
 ALICE, BOB, CAROL = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
 TRUNK_DOMAIN = "voicemail.example.net"
 BOX = f"sip:box@{TRUNK_DOMAIN}"
+#: bob, as a URI parameter has it
+TARGET = f"sip:bob%40{DOMAIN}"
 TRUNK = NextHop(frozenset({TRUNK_DOMAIN}), (Uri.parse(f"sip:{CORE}:5060"),))
 
 
@@ -167,6 +170,20 @@ class WhenTests(RulesCase):
         self.world.clock.pump([1] * 9)
         carol.answer(carol.requests("INVITE")[0], 200)
         self.assertEqual([200], self.finals())
+
+    def test_phone_lost_while_it_rings(self) -> None:
+        """It rang, and does not come back: nobody has answered, whoever calls."""
+        self.rule(forward_no_answer=CAROL)
+        carol = self.world.registered("carol")
+        source = "<sip:x@peer.example.net>;tag=x"
+        for caller, more in ((self.alice, {}), (self.trunk, {"From": source})):
+            bob = self.world.registered("bob")
+            caller.ask(caller.build("INVITE", BOB, **more))
+            bob.answer(bob.requests("INVITE")[0], 180)
+            self.world.lose(bob.flow)
+            self.world.clock.pump([1] * 9)
+            carol.answer(carol.requests("INVITE")[0], 200)
+            self.assertEqual(200, caller.statuses()[-1])
 
     def test_silent_phone(self) -> None:
         """A UDP phone that is gone without a word: the rule for no answer serves as well."""
@@ -339,12 +356,12 @@ class ForeignTests(RulesCase):
         self.alice.invite(BOB)
         bob.answer(bob.requests("INVITE")[0], 486)
         [arrived] = self.trunk.requests("INVITE")
-        self.assertEqual(f"{BOX};cause=486", arrived.uri.text)
+        self.assertEqual(f"{BOX};target={TARGET};cause=486", arrived.uri.text)
         self.assertEqual(
-            [f"<{BOB}?Reason=SIP%3Bcause%3D486>;index=1", f"<{BOX};cause=486>;index=1.1;mp=1"],
+            [f"<{BOB}?Reason=SIP%3Bcause%3D486>;index=1", f"<{BOX};target={TARGET};cause=486>;index=1.1;mp=1"],
             arrived.values("History-Info"),
         )
-        self.assertIsNone(arrived.get("Diversion"))
+        self.assertEqual([f"<{BOB}>;reason=user-busy;counter=1"], arrived.get_all("Diversion"))
         self.trunk.answer(arrived, 200)
 
     def test_no_way_there(self) -> None:
@@ -383,11 +400,48 @@ class HistoryTests(RulesCase):
             [
                 f"<{BOB}?Reason=SIP%3Bcause%3D408>;index=1",
                 f"<{CAROL};cause=408?Reason=SIP%3Bcause%3D480>;index=1.1;mp=1",
-                f"<{BOX};cause=404>;index=1.1.1;mp=1.1",
+                f"<{BOX};target=sip:carol%40{DOMAIN};cause=404>;index=1.1.1;mp=1.1",
             ],
             arrived.values("History-Info"),
         )
         self.trunk.answer(arrived, 200)
+
+    def test_diversion(self) -> None:
+        """For servers alone, newest on top. What a phone wrote is dropped, what a trusted hop wrote stays below. What
+        is private leaves for trusted hops only."""
+        self.rule(forward_no_answer=CAROL, ring_timeout=5.0)
+        self.rule(CAROL, forward_unregistered=BOX)
+        foreign = NextHop(frozenset({"box.example.org"}), (Uri.parse("sip:127.0.0.9:5060"),))
+        self.world.element.core.use(replace(self.world.element.core.settings, next_hops=(TRUNK, foreign)))
+        stranger = Phone(self.world, "box", self.world.udp_flow(("127.0.0.9", 5060)))
+        bob = self.world.registered("bob")
+        mine = [f"<{CAROL}>;reason=unavailable;counter=1", f"<{BOB}>;reason=no-answer;counter=1"]
+        for box, phone in ((BOX, self.trunk), ("sip:box@box.example.org", stranger)):
+            self.rule(CAROL, forward_unregistered=box)
+            for caller, privacy in ((self.alice, ""), (self.alice, "history"), (self.trunk, "")):
+                source = {} if caller is self.alice else {"From": "<sip:x@peer.example.net>;tag=x"}
+                caller.ask(caller.build("INVITE", BOB, Diversion="<sip:sales@x.example>", Privacy=privacy, **source))
+                [rings] = bob.requests("INVITE")
+                self.assertEqual(["<sip:sales@x.example>"], rings.get_all("Diversion"))
+                bob.answer(rings, 180)
+                self.world.clock.pump([1] * 6)
+                bob.answer(rings, 487)
+                arrived = phone.requests("INVITE")[0]
+                expected = [] if privacy and phone is stranger else mine
+                theirs = ["<sip:sales@x.example>"] if caller is self.trunk else []
+                self.assertEqual(expected + theirs, arrived.get_all("Diversion"))
+                phone.answer(arrived, 486)
+                caller.take()
+                bob.take()
+
+    def test_diversion_is_not_for_phones(self) -> None:
+        """They know it from History-Info."""
+        self.rule(forward_unregistered=CAROL)
+        carol = self.world.registered("carol")
+        self.alice.invite(BOB)
+        [arrived] = carol.requests("INVITE")
+        self.assertIsNone(arrived.get("Diversion"))
+        carol.answer(arrived, 200)
 
     def test_what_a_trusted_hop_said(self) -> None:
         """Its entries stay as they are, ours follow; an unreadable one makes all of them worthless."""
@@ -430,6 +484,23 @@ class HistoryTests(RulesCase):
         carol.answer(arrived, 486)
         [arrived] = self.trunk.requests("INVITE")
         self.assertIn(BOB, arrived.values("History-Info")[0])
+        self.assertEqual(f"{BOX};cause=486", arrived.uri.text)
+        self.trunk.answer(arrived, 200)
+
+    def test_odd_name(self) -> None:
+        """What a user's name may hold and a parameter may not is escaped there."""
+        self.rule(f"sip:a;b=c,d?e@{DOMAIN}", forward_unregistered=BOX)
+        self.alice.invite(f"sip:a;b=c,d?e@{DOMAIN}")
+        [arrived] = self.trunk.requests("INVITE")
+        self.assertEqual(f"{BOX};target=sip:a%3Bb%3Dc%2Cd%3Fe%40{DOMAIN};cause=404", arrived.uri.text)
+        self.trunk.answer(arrived, 200)
+
+    def test_target_of_the_operator(self) -> None:
+        """Where the rule names the mailbox itself, that stays, and its cause too."""
+        self.rule(forward_unregistered=f"{BOX};target=sip:all%40x;cause=302")
+        self.alice.invite(BOB)
+        [arrived] = self.trunk.requests("INVITE")
+        self.assertEqual(f"{BOX};target=sip:all%40x;cause=302", arrived.uri.text)
         self.trunk.answer(arrived, 200)
 
     def test_privacy_of_one_entry(self) -> None:

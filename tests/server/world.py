@@ -126,7 +126,7 @@ class World:
                 clock=self.clock,
                 wall=lambda: self.clock.seconds() + 1_700_000_000,
                 log=self.log,
-                new_id=lambda: f"id{next(self._ids):014}",
+                new_id=lambda: f"{node}{next(self._ids):014}",
                 chance=lambda: 0.5,
                 flows=self.flows,
                 connector=self.connector,

@@ -8,8 +8,10 @@ import time
 
 from tests.store import servers
 
+from .phone import JSSIP, SIPJS, BrowserPhone
 from .processes import Child, free_port, poll
 from .raw_phone import ask, first, name, register, request, respond
+from .relay import Relay
 from .server import ROOT, Server, User
 from .sockets import Received, Udp, WebSocket
 from .test_attacks_process import ProcessCase
@@ -17,8 +19,8 @@ from .test_attacks_process import ProcessCase
 LEASE = 3
 
 
-class TwoServers(ProcessCase):
-    """Each with ports of its own, on one address: they know each other by their UDP ports."""
+class Case(ProcessCase):
+    """Two servers, each with ports of its own on one address: they know each other by their UDP ports."""
 
     def setUp(self) -> None:
         self.redis = servers.Redis()
@@ -36,6 +38,10 @@ class TwoServers(ProcessCase):
             server.config.write_text(f"{server.config.read_text()}\n{nodes}")
             server.start()
         self.alice, self.bob = self.a.user(), self.a.user()
+
+
+class TwoServers(Case):
+    """Phones that are written by hand."""
 
     def phone(self, server: Server, user: User) -> WebSocket:
         made = WebSocket(("127.0.0.1", server.ws_port), path="/ws")
@@ -130,3 +136,89 @@ class TwoServers(ProcessCase):
         self.assertEqual(1, third.wait(20))
         self.assertIn('another server is node "a"', third.output())
         self.assertEqual(1, len(third.output().splitlines()))
+
+
+class Browsers(Case):
+    """JsSIP at one server, SIP.js at the other; a balancer that sends them elsewhere when they come back."""
+
+    def at(self, library: str, user: User, server: Server) -> tuple[BrowserPhone, Relay]:
+        """A browser of ``user`` that has come by a balancer to ``server``."""
+        balancer = self.relay(server.wss_port)
+        return self.phone(library, user, server=self.through(balancer)), balancer
+
+    def go_on(self, one: BrowserPhone, out: int, other: BrowserPhone, at: int) -> None:
+        """The call is alive: INFO, re-INVITE and sound, both ways."""
+        for phone, call, peer, number in ((one, out, other, at), (other, at, one, out)):
+            heard = peer.info(number)["dtmf"]
+            phone.do("dtmf", call, "5")
+            peer.until_info(number, "dtmf", f"{heard}5")
+            phone.do("hold", call)
+            peer.until_info(number, "remoteHold", True)
+            phone.until_info(call, "localHold", True)
+            phone.do("unhold", call)
+            peer.until_info(number, "remoteHold", False)
+            phone.until_info(call, "localHold", False)
+        self.media_flows(one, out, other, at)
+
+    def test_calls(self) -> None:
+        """Called by either side, ended by either side; one is busy, and one gives up."""
+        (alice, _), (bob, _) = self.at(JSSIP, self.alice, self.a), self.at(SIPJS, self.bob, self.b)
+        for caller, callee in ((alice, bob), (bob, alice)):
+            out, at = self.established(caller, callee)
+            self.go_on(caller, out, callee, at)
+            self.hung_up(callee, at, caller, out)
+            call = caller.call(callee.uri)
+            callee.do("reject", callee.incoming(), 486)
+            caller.until_call("ended", call)
+            self.assertEqual(486, caller.info(call)["status"])
+            call = caller.call(callee.uri)
+            at = callee.incoming()
+            caller.until_call("ringing", call)
+            caller.do("hangup", call)
+            callee.until_call("ended", at)
+
+    def test_call_moves(self) -> None:
+        """Each in turn loses its connection in mid-call and comes back at the other server: the call goes on."""
+        (alice, first), (bob, second) = self.at(JSSIP, self.alice, self.a), self.at(SIPJS, self.bob, self.b)
+        out, at = self.established(alice, bob)
+        for phone, balancer, server in ((alice, first, self.b), (bob, second, self.a)):
+            balancer.target = (server.address, server.wss_port)
+            balancer.cut()
+            phone.until_registered(2, 15)
+            self.go_on(alice, out, bob, at)
+        self.hung_up(bob, at, alice, out)
+
+    def test_one_dies_in_a_call(self) -> None:
+        """kill -9 of the callee's server: the balancer sends her to the other one, and the call goes on there."""
+        (alice, _), (bob, balancer) = self.at(JSSIP, self.alice, self.a), self.at(JSSIP, self.bob, self.b)
+        out, at = self.established(alice, bob)
+        balancer.target = (self.a.address, self.a.wss_port)
+        self.b.child.kill()
+        bob.until_registered(2, 20)
+        self.go_on(alice, out, bob, at)
+        self.hung_up(alice, out, bob, at)
+
+    def rings(self, library: str) -> None:
+        """The callee loses his connection while it rings, and comes back at the caller's server."""
+        (alice, _), (bob, balancer) = self.at(JSSIP, self.alice, self.a), self.at(library, self.bob, self.b)
+        out = alice.call(bob.uri)
+        at = bob.incoming()
+        alice.until_call("ringing", out)
+        balancer.target = (self.a.address, self.a.wss_port)
+        balancer.cut()
+        bob.until_registered(2, 15)
+        if library == JSSIP:
+            at = poll(lambda: [1] * (len(bob.snapshot()["calls"]) == 2), 5, "a second INVITE")[0]
+        bob.answer(at)
+        for phone, number in ((alice, out), (bob, at)):
+            phone.until_call("established", number)
+        self.go_on(alice, out, bob, at)
+        self.hung_up(bob, at, alice, out)
+
+    def test_rings_jssip(self) -> None:
+        """JsSIP is asked anew."""
+        self.rings(JSSIP)
+
+    def test_rings_sipjs(self) -> None:
+        """SIP.js goes on."""
+        self.rings(SIPJS)

@@ -86,7 +86,7 @@ class Caller:
     def waits(self, transaction: ClientTransaction) -> bool:
         return self.patient
 
-    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow) -> None:
+    def superseded(self, transaction: ClientTransaction, key: bytes, flow: Flow | None) -> None:
         self.told.append(f"superseded: {key!r}")
 
 

@@ -177,6 +177,8 @@ class ServerTests(Moving):
         new = self.connect(2)
         self.transactions.superseded(self.flow, b"other", new)
         self.assertEqual(self.transactions.served_on(self.flow), [invite])
+        self.transactions.superseded(self.flow, KEY, None)  # at another server
+        self.assertEqual(self.transactions.served_on(self.flow), [invite])
         self.transactions.superseded(self.flow, KEY, new)
         self.assertEqual(self.transactions.served_on(new), [invite])
         self.respond(invite, 200)
