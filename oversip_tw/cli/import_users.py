@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from oversip_tw.cli.failure import Failure
+from oversip_tw.cli.room import Room
 from oversip_tw.cli.stores import accounts
 from oversip_tw.config import Config
 from oversip_tw.migration.accounts import Account, Unreadable, asterisk, kamailio
@@ -34,12 +35,13 @@ def import_users(settings: Config, source: str, file: str, domain: str | None, r
         raise Failure(f"{domain} is not one of our domains: {', '.join(settings.domains)}")
     count = _Count()
     with accounts(settings) as opened:
+        room = Room(settings, opened)
         try:
             found = SOURCES[source](text)
             while some := list(islice(found, TOGETHER)):
                 with opened.together():
                     for account in some:
-                        _take(settings, opened, account, domain, replace, file, count)
+                        _take(settings, opened, room, account, domain, replace, file, count)
         except Unreadable as error:
             raise Failure(f"{file}: {error}") from None
     print(f"imported {count.imported}, left as they were {count.kept}, could not be imported {count.refused}")
@@ -52,10 +54,18 @@ class _Count:
 
 
 def _take(
-    settings: Config, opened: Accounts, account: Account, domain: str | None, replace: bool, file: str, count: _Count
+    settings: Config,
+    opened: Accounts,
+    room: Room,
+    account: Account,
+    domain: str | None,
+    replace: bool,
+    file: str,
+    count: _Count,
 ) -> None:
     try:
         name, realm, made = _fitting(settings, account, domain)
+        room.take(name, realm)
     except ValueError as error:
         count.refused += 1
         print(f"{file}:{account.line}: {_printable(account.name) or 'no name'}: {error}", file=sys.stderr)

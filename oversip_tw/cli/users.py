@@ -6,6 +6,7 @@ import getpass
 import sys
 
 from oversip_tw.cli.failure import Failure
+from oversip_tw.cli.room import Room
 from oversip_tw.cli.stores import accounts
 from oversip_tw.config import Config
 from oversip_tw.store import passwords
@@ -44,6 +45,7 @@ def add(settings: Config, user: str, secret: str) -> int:
     name, domain = split(settings, user)
     with accounts(settings) as opened:
         try:
+            Room(settings, opened).take(name, domain)
             opened.add(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UserExists:
             raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None

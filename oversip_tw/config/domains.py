@@ -61,6 +61,16 @@ class DomainSection:
     max_registrations: Amount = field(
         default=0, metadata=about("Bindings of all its users at a time; one more is refused by 403. 0: no limit.")
     )
+    max_bindings: Amount = field(
+        default=0, metadata=about("Bindings of one of its users at a time. 0: as `registrar.max_bindings` says.")
+    )
+    max_users: Amount = field(
+        default=0,
+        metadata=about(
+            "Users that the command line and the API let it have; those who are there stay. 0: no limit. It does not "
+            "bound what a file or a web application says."
+        ),
+    )
     max_calls: Amount = field(
         default=0,
         metadata=about(

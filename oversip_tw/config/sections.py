@@ -296,6 +296,10 @@ class Config:
         """What is part of the password's digest of each user of ``domain``."""
         return next((each.realm for each in self.domain if each.name == domain and each.realm), domain)
 
+    def max_users_of(self, domain: str) -> int:
+        """How many users ``domain`` may have; 0: no limit."""
+        return next((each.max_users for each in self.domain if each.name == domain), 0)
+
     def _wrong_domains(self) -> Iterator[str]:
         if self.edge is not None and (self.domain or self.alias):
             yield "an edge has no users: [[domain]] and [[alias]] are the core's business"

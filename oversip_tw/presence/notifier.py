@@ -17,6 +17,7 @@ from oversip_tw.presence.settings import Settings
 from oversip_tw.presence.subscription import Subscription
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.sip.message import Request
 from oversip_tw.transaction.wheel import TimerWheel
@@ -49,9 +50,10 @@ class Notifier:
         new_id: NewId,
         heeds: Callable[[bool], None],
         settings: Settings,
+        temporary: TemporaryGruus | None = None,
     ) -> None:
         """``bindings``: those of an AoR. ``heeds`` hears whether `changed` wants to be called: there is a subscription.
-        ``failed`` hears of defects."""
+        ``failed`` hears of defects. ``temporary``: None: nobody has GRUUs of that kind."""
         self._bindings = bindings
         self._send = send
         self._wheel = wheel
@@ -60,6 +62,7 @@ class Notifier:
         self._new_id = new_id
         self._heeds = heeds
         self._settings = settings
+        self._temporary = temporary
         self._by_name: dict[str, Subscription] = {}
         self._by_aor: dict[str, list[Subscription]] = {}
 
@@ -193,7 +196,8 @@ class Notifier:
         ending = subscription.ends_because
         told = None if ending else subscription.told
         now = self._wheel.now()
-        text = document(subscription.aor, subscription.version, bindings, told, subscription.ends, now)
+        version, ends = subscription.version, subscription.ends
+        text = document(subscription.aor, version, bindings, told, ends, now, self._temporary)
         if text is None:
             return True
         subscription.version += 1

@@ -9,6 +9,7 @@ from typing import Final
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.gruu import pub_gruu
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.sip.address import NameAddr
 from oversip_tw.sip.errors import ParseError
 
@@ -47,15 +48,17 @@ def document(
     told: Told | None,
     ends: Mapping[bytes, Change],
     now: float,
+    temporary: TemporaryGruus | None = None,
 ) -> str | None:
     """What to tell a subscriber who knows ``told``; None as ``told``: everything (state "full").
 
-    ``ends`` say why a binding is gone. None: there is nothing to tell.
+    ``ends`` say why a binding is gone. Without ``temporary`` the GRUUs are public ones alone. None: there is nothing to
+    tell.
     """
     if told is None:
-        contacts = [_contact(aor, binding, "registered", now) for binding in bindings]
+        contacts = [_contact(aor, binding, "registered", now, temporary) for binding in bindings]
     else:
-        contacts = _changed(aor, bindings, told, ends, now)
+        contacts = _changed(aor, bindings, told, ends, now, temporary)
         if not contacts:
             return None
     registered = "active" if bindings else "init" if told is None else "terminated"
@@ -72,24 +75,31 @@ def document(
 
 
 def _changed(
-    aor: str, bindings: Sequence[Binding], told: Told, ends: Mapping[bytes, Change], now: float
+    aor: str,
+    bindings: Sequence[Binding],
+    told: Told,
+    ends: Mapping[bytes, Change],
+    now: float,
+    temporary: TemporaryGruus | None,
 ) -> list[str]:
     contacts = []
     for binding in bindings:
         known = told.get(binding.key)
         if known is None:
-            contacts.append(_contact(aor, binding, "registered", now))
+            contacts.append(_contact(aor, binding, "registered", now, temporary))
         elif (known.call_id, known.cseq, known.contact) != (binding.call_id, binding.cseq, binding.contact):
-            contacts.append(_contact(aor, binding, "refreshed", now))
+            contacts.append(_contact(aor, binding, "refreshed", now, temporary))
     there = {binding.key for binding in bindings}
     for key, known in told.items():
         if key not in there:
             why = _ENDS.get(ends.get(key, Change.REMOVED), "unregistered")
-            contacts.append(_contact(aor, known, why, now, "terminated"))
+            contacts.append(_contact(aor, known, why, now, None, "terminated"))
     return contacts
 
 
-def _contact(aor: str, binding: Binding, event: str, now: float, state: str = "active") -> str:
+def _contact(
+    aor: str, binding: Binding, event: str, now: float, temporary: TemporaryGruus | None, state: str = "active"
+) -> str:
     remaining = max(0, int(binding.expires_at - now)) if state == "active" else 0
     register = f'q="{binding.q:g}" callid="{escaped(binding.call_id)}" cseq="{binding.cseq}"'
     lines = [
@@ -102,6 +112,9 @@ def _contact(aor: str, binding: Binding, event: str, now: float, state: str = "a
     ]
     if binding.instance is not None and state == "active":
         lines.append(f'<gr:pub-gruu uri="{escaped(pub_gruu(aor, binding.instance))}"/>')
+        if temporary is not None:
+            gruu = escaped(temporary.gruu(aor, binding))
+            lines.append(f'<gr:temp-gruu uri="{gruu}" first-cseq="{binding.first_cseq}"/>')
     return "".join([*lines, "</contact>"])
 
 

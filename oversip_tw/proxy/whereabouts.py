@@ -21,7 +21,11 @@ def phone_named(core: Core, gruu: Uri) -> Named | None:
     instance = named_instance(gruu)
     if instance:
         return Named(core.ours.user(gruu), instance)
-    return core.temporary.named(gruu, core.location.by_key)
+    named = core.temporary.named(gruu, core.location.by_key)
+    if named is not None and named.ended:
+        other = core.location.by_gruu(named.aor, named.instance)
+        return named if other is not None and named.fits(other) else None
+    return named
 
 
 def shown(core: Core, uri: Uri) -> Uri:

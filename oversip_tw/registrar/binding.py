@@ -41,10 +41,14 @@ class Binding:
     user_agent: str = ""
     #: its flow is one that ``sips`` may use
     secure: bool = False
-    #: of a connection that a restart cut: listed and good for carry-over, never a target
+    #: of a connection that a restart cut: listed and good for carry-over, never a target; with ``ended``: it has lost
+    #: its connection, and nobody took it back
     lost: bool = False
     #: it is over since ``expires_at``, and only remembered so that tokens still find who it was
     ended: bool = False
+    #: CSeq number of the first REGISTER of ``call_id`` since the instance had no binding: temporary GRUUs of earlier
+    #: ones are dead (RFC 5627 §5.4)
+    first_cseq: int = 0
 
     # Written out: compiled, it takes a tenth of what the one of a dataclass takes.
     def __init__(
@@ -67,6 +71,7 @@ class Binding:
         secure: bool = False,
         lost: bool = False,
         ended: bool = False,
+        first_cseq: int = 0,
     ) -> None:
         self.aor = aor
         self.contact = contact
@@ -86,6 +91,7 @@ class Binding:
         self.secure = secure
         self.lost = lost
         self.ended = ended
+        self.first_cseq = first_cseq
 
     @property
     def target(self) -> Uri:
@@ -114,4 +120,5 @@ class Binding:
             self.secure,
             lost,
             ended,
+            self.first_cseq,
         )

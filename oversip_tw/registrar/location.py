@@ -213,7 +213,7 @@ class MemoryLocation:
             return
         now = self._clock.seconds()
         for binding in found:
-            self._end(binding, now)
+            self._end(binding, now, lost=True)
             self._on_change(Change.FLOW_LOST, binding)
         await self._write(Changes((), found, (), now, self.offset))
 
@@ -285,7 +285,7 @@ class MemoryLocation:
             self._looks[binding.key] = second
             self._due.setdefault(second, []).append(binding.key)
 
-    def _end(self, binding: Binding, now: float) -> None:
+    def _end(self, binding: Binding, now: float, lost: bool = False) -> None:
         old = self._keys.pop(binding.key, None)
         if old is None:
             return
@@ -297,11 +297,11 @@ class MemoryLocation:
         self._flows.unlink(old.flow_id, old.key)
         self._places.unlink(place(old.contact), old.key)
         self._quotas.went(old.aor)
-        self._remember(old, now)
+        self._remember(old, now, lost)
 
-    def _remember(self, binding: Binding, now: float) -> None:
+    def _remember(self, binding: Binding, now: float, lost: bool = False) -> None:
         self._ended.pop(binding.key, None)  # so that it goes to the end of the line
-        self._ended[binding.key] = binding.living(min(binding.expires_at, now), ended=True)
+        self._ended[binding.key] = binding.living(min(binding.expires_at, now), lost, ended=True)
 
     # -- sweeping
 

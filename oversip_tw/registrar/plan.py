@@ -8,7 +8,6 @@ from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
 from oversip_tw.registrar.contact import Wish
 from oversip_tw.registrar.identity import meant_by, same_contact
-from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.errors import SIPError
 
 
@@ -58,15 +57,16 @@ class Plan:
         check_order(old, self._call_id, self._cseq)
         self._reasons[old.key] = (old, Change.REMOVED)
 
-    def make_room(self, settings: Settings, is_dead: Callable[[Binding], bool]) -> None:
-        """End as many old bindings as are too many then: dead ones first, then the oldest.
+    def make_room(self, most: int, refuse: bool, is_dead: Callable[[Binding], bool]) -> None:
+        """End as many old bindings as are more than ``most`` then: dead ones first, then the oldest; ``refuse``: no
+        living ones.
 
         Raises SIPError (403) when the REGISTER alone has too many, or when living ones would have to go and may not.
         """
-        if len(self._bindings) + len(self.put) <= settings.max_bindings:
+        if len(self._bindings) + len(self.put) <= most:
             return
         staying = [old for old in self._bindings if old.key not in self._reasons]
-        excess = len(staying) + len(self.put) - settings.max_bindings
+        excess = len(staying) + len(self.put) - most
         if excess <= 0 or not self.put:
             return
         if excess > len(staying):
@@ -74,7 +74,7 @@ class Plan:
         dead = {old.key for old in staying if is_dead(old)}
         staying.sort(key=lambda old: (old.key not in dead, old.updated_at))
         for old in staying[:excess]:
-            if settings.when_full == "refuse" and old.key not in dead:
+            if refuse and old.key not in dead:
                 raise SIPError(403, "Too Many Bindings")
             self._reasons[old.key] = (old, Change.REPLACED)
 

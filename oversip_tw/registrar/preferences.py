@@ -16,7 +16,7 @@ _ALL: Final = frozenset({"accept-contact", "reject-contact", "request-dispositio
 MOST_PREDICATES: Final = 16
 MOST_VALUES: Final = 64
 
-_VALUE: Final = re.compile(rf"\*((?>(?:{grammar.generic_param.pattern})*))[ \t]*", re.ASCII)
+_VALUE: Final = re.compile(rf"\*((?>(?:[ \t]*{grammar.generic_param.pattern})*))[ \t]*", re.ASCII)
 
 
 class _Predicate:

@@ -1,4 +1,4 @@
-"""How many bindings the users of one domain may have together."""
+"""How many bindings the users of one domain may have, together and each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from oversip_tw.sip.errors import SIPError
 class Quotas:
     """Counts the bindings of domains that have a limit."""
 
-    __slots__ = ("_counts", "_limits")
+    __slots__ = ("_counts", "_each", "_limits")
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        """``limits`` by domain, lower-case; a domain that has none may be missing."""
+    def __init__(self, limits: Mapping[str, int], each: Mapping[str, int] | None = None) -> None:
+        """``limits`` of all users together and of ``each``, by domain, lower-case; one that has none may be missing."""
+        self._each = dict(each or {})
         self._limits = dict(limits)
         self._counts = dict.fromkeys(limits, 0)
 
     def count(self, domain: str) -> int:
         """The bindings of a domain that has a limit."""
         return self._counts[domain]
+
+    def of_user(self, aor: str, otherwise: int) -> int:
+        """How many that user may have; ``otherwise``: who is of a domain that has no limit."""
+        return self._each.get(_domain(aor), otherwise) if self._each else otherwise
 
     def came(self, aor: str) -> None:
         """There is a new binding of that user."""

@@ -11,7 +11,7 @@ from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, OnChange, Outdated, StoreFailed, unheard
 from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
-from oversip_tw.registrar.gruu import comparable, without_instance
+from oversip_tw.registrar.gruu import comparable, same_instance, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
 from oversip_tw.registrar.own_gruu import OwnGruus
 from oversip_tw.registrar.plan import Plan, check_order
@@ -93,7 +93,7 @@ class Registrar:
     ) -> None:
         """``temporary``: makes GRUUs of that kind; None: nobody gets any. ``quotas``: what domains may have, counted by
         the location."""
-        self._quotas = quotas
+        self._quotas = quotas or Quotas({})
         self._location = location
         self._temporary = temporary
         self._own_gruus = OwnGruus(location, settings.domains, secret, temporary)
@@ -180,9 +180,11 @@ class Registrar:
 
     def _refresh(self, asked: _Asked, known: Binding, memory: MemoryLocation, now: float) -> None:
         """What a `Plan` comes to for `_only_refreshed`, and what is done then."""
-        check_order(known, asked.request.call_id, asked.request.cseq)
+        request = asked.request
+        check_order(known, request.call_id, request.cseq)
         flow = asked.flow
-        binding = self._binding(asked.wishes.contacts[0], asked, now, known.key)
+        first = known.first_cseq if known.call_id == request.call_id else request.cseq
+        binding = self._binding(asked.wishes.contacts[0], asked, now, known.key, first)
         memory.put_now(binding)
         self._on_change(REFRESHED, binding)
         self._ask_whether_alive(known, flow)
@@ -259,13 +261,25 @@ class Registrar:
                 named = self._own_gruus.meant(wish, asked.aor, asked.request.to.uri, bindings)
             if named is not None:
                 key = self._key(named, named.uri.text, asked.aor, bindings)
-                plan.take(named, self._binding(named, asked, now, key))
-        plan.make_room(self._settings, self._is_dead)
-        if self._quotas is not None:
-            self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
+                first = self._first_cseq(named, asked.request, key, bindings)
+                plan.take(named, self._binding(named, asked, now, key, first))
+        most = self._quotas.of_user(asked.aor, self._settings.max_bindings)
+        plan.make_room(most, self._settings.when_full == "refuse", self._is_dead)
+        self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
         return plan
 
-    def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes) -> Binding:
+    def _first_cseq(self, wish: Wish, request: Request, key: bytes, bindings: Sequence[Binding]) -> int:
+        """`Binding.first_cseq`. A phone that only lost its connection goes on with what it had (RFC 5626 §4.4)."""
+        for known in bindings:
+            same = known.key == key or same_instance(known.instance, wish.instance)
+            if same and known.call_id == request.call_id:
+                return known.first_cseq
+        gone = self._location.by_key(key)
+        if gone is not None and gone.lost and gone.call_id == request.call_id:
+            return gone.first_cseq
+        return request.cseq
+
+    def _binding(self, wish: Wish, asked: _Asked, now: float, key: bytes, first_cseq: int) -> Binding:
         request = asked.request
         expires = min(wish.expires, self._settings.max_expires)
         if now < self._spread_until:
@@ -287,6 +301,9 @@ class Registrar:
             key,
             (request.get("User-Agent") or "")[:MAX_USER_AGENT],
             asked.secure,
+            False,
+            False,
+            first_cseq,
         )
 
     def _less_than(self, expires: int) -> int:

@@ -50,6 +50,8 @@ class Domains:
     realms: Mapping[str, str] = field(default_factory=dict)
     #: how many bindings the users of one may have together
     registrations: Mapping[str, int] = field(default_factory=dict)
+    #: how many bindings one user of them may have at a time, where that is not what all may have
+    bindings: Mapping[str, int] = field(default_factory=dict)
     #: how many calls they may be in at a time
     calls: Mapping[str, int] = field(default_factory=dict)
     #: further names of users

@@ -2,7 +2,9 @@
 
 The user part is sealed: ``ovg``, then base64url of S and C. The plain text names binding, Call-ID and CSeq of the
 REGISTER that was answered with it; S is its keyed hash, 96 bits, and C the plain text under a key stream made from S.
-So nothing is kept, the same REGISTER has the same GRUU, and no two others look alike. It dies with the Call-ID (§5.4).
+So nothing is kept, the same REGISTER has the same GRUU, and no two others look alike. It dies with the Call-ID, and
+when the instance has no binding any more (§5.4): one that comes back with the same Call-ID begins anew, by its CSeq.
+A phone that only lost its connection has not gone.
 """
 
 from __future__ import annotations
@@ -37,17 +39,21 @@ ByKey = Callable[[bytes], Binding | None]
 class Named:
     """The phone that a GRUU names."""
 
-    __slots__ = ("aor", "call_id", "instance")
+    __slots__ = ("aor", "call_id", "cseq", "ended", "instance")
 
-    def __init__(self, aor: str, instance: str, call_id: str = "") -> None:
+    def __init__(self, aor: str, instance: str, call_id: str = "", cseq: int = 0, ended: bool = False) -> None:
         self.aor: Final = aor
         self.instance: Final = instance
         #: the one registration that it is good for; "": any
         self.call_id: Final = call_id
+        #: that of the REGISTER which was answered with it
+        self.cseq: Final = cseq
+        #: the binding that had it is no more: it is good only while the instance has another one that `fits`
+        self.ended: Final = ended
 
     def fits(self, binding: Binding) -> bool:
         """``binding`` is one of that phone."""
-        if self.call_id and binding.call_id != self.call_id:
+        if self.call_id and (binding.call_id != self.call_id or self.cseq < binding.first_cseq):
             return False
         return same_instance(binding.instance, self.instance)
 
@@ -90,7 +96,10 @@ def _named(plain: bytes, host: str, by_key: ByKey) -> Named | None:
         return None
     if plain[BINDING_KEY_OCTETS:_EPOCH_END] != _epoch(binding.call_id):
         return None
-    return Named(binding.aor, binding.instance, binding.call_id)
+    cseq = int.from_bytes(plain[_EPOCH_END:], "big")
+    if cseq < binding.first_cseq:
+        return None
+    return Named(binding.aor, binding.instance, binding.call_id, cseq, binding.ended and not binding.lost)
 
 
 def _epoch(call_id: str) -> bytes:

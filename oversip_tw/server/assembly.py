@@ -139,7 +139,9 @@ def assemble(given: Surroundings, settings: Settings) -> Element:
     waits = waiting.Waiting(wheel, settings.waiting, failed)
     changes = BindingChanges(log, given.flows)
     changes.elsewhere = Elsewhere(waits).heard
-    quotas = Quotas(settings.by_domain.registrations) if settings.by_domain.registrations else None
+    by_domain = settings.by_domain
+    limited = by_domain.registrations or by_domain.bindings
+    quotas = Quotas(by_domain.registrations, by_domain.bindings) if limited else None
     bindings = location.MemoryLocation(
         given.clock, given.wall, given.store, settings.location, changes.heard, failed, changes.heard_elsewhere, quotas
     )
@@ -187,7 +189,12 @@ def _events(core: Core, settings: Settings, changes: BindingChanges) -> Registra
     """An edge has nothing to tell: the registrations are its core's."""
     if settings.edge is not None or settings.events is None:
         return None
-    return RegistrationEvents(core, changes, settings.events)
+    return RegistrationEvents(core, changes, settings.events, _temporary(core, settings))
+
+
+def _temporary(core: Core, settings: Settings) -> TemporaryGruus | None:
+    """What makes temporary GRUUs; None: nobody gets any."""
+    return core.temporary if settings.registrar.temporary_gruus else None
 
 
 def _ours(settings: Settings, given: Surroundings) -> Ours:
@@ -250,7 +257,7 @@ def _registrar(
         secret=_derived(settings.keys[0], b"binding"),
         on_change=changes.heard,
         came_back=waits.came_back,
-        temporary=core.temporary if settings.registrar.temporary_gruus else None,
+        temporary=_temporary(core, settings),
         quotas=quotas,
         superseded=resuming.superseded,
         chance=given.chance,

@@ -12,6 +12,7 @@ from oversip_tw.proxy.record_route import own_uri
 from oversip_tw.proxy.senders import caller_key
 from oversip_tw.proxy.uac import Uac
 from oversip_tw.proxy.whereabouts import shown
+from oversip_tw.registrar.temporary import TemporaryGruus
 from oversip_tw.server.changes import BindingChanges
 from oversip_tw.server.work import Work
 from oversip_tw.sip.address import NameAddr
@@ -25,7 +26,9 @@ class RegistrationEvents:
 
     __slots__ = ("_changes", "_core", "notifier")
 
-    def __init__(self, core: Core, changes: BindingChanges, settings: Settings) -> None:
+    def __init__(
+        self, core: Core, changes: BindingChanges, settings: Settings, temporary: TemporaryGruus | None
+    ) -> None:
         self._core = core
         self._changes = changes
         self.notifier = Notifier(
@@ -37,6 +40,7 @@ class RegistrationEvents:
             core.new_id,
             self._heed,
             settings,
+            temporary,
         )
 
     def _heed(self, heeds: bool) -> None:

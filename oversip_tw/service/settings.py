@@ -146,6 +146,7 @@ def by_domain(config: Config) -> registrar.Domains:
     return registrar.Domains(
         realms={each.name: each.realm for each in config.domain if each.realm not in (None, each.name)},
         registrations={each.name: each.max_registrations for each in config.domain if each.max_registrations},
+        bindings={each.name: each.max_bindings for each in config.domain if each.max_bindings},
         calls={each.name: each.max_calls for each in config.domain if each.max_calls},
         aliases=Aliases(aliases),
     )

@@ -10,10 +10,10 @@ from oversip_tw.store.sql import Database
 
 _COLUMNS = (
     "key, aor, contact, params, q, instance, reg_id, call_id, cseq, expires, updated, path, node, flow_id, user_agent, "
-    "secure, ended"
+    "secure, ended, first_cseq"
 )
 _PUT = (
-    f"INSERT INTO bindings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) "
+    f"INSERT INTO bindings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?) "
     "ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
 )
@@ -69,13 +69,14 @@ def _row(database: Database, binding: Binding, offset: float) -> Row:
         binding.flow_id,
         stored(binding.user_agent),
         int(binding.secure),
+        binding.first_cseq,
     )
 
 
 def _binding(database: Database, row: Row, offset: float) -> Binding:
     text = database.text
     key, aor, contact, params, q, instance, reg_id, call_id, cseq, expires, updated, path, node, flow_id, *rest = row
-    user_agent, secure, ended = rest
+    user_agent, secure, ended, first_cseq = rest
     return Binding(
         text(aor),
         text(contact),
@@ -94,4 +95,5 @@ def _binding(database: Database, row: Row, offset: float) -> Binding:
         text(user_agent),
         secure != 0,
         ended=ended is not None,
+        first_cseq=first_cseq,
     )

@@ -37,6 +37,7 @@ def written(binding: Binding, offset: float) -> bytes:
         binding.flow_id.hex(),
         binding.user_agent,
         binding.secure,
+        binding.first_cseq,
     )
     # JSON in ASCII: no octet of a header gets between two values, and surrogates come back as they went
     text = json.dumps(record, separators=(",", ":"))
@@ -48,7 +49,7 @@ def read(value: bytes, offset: float) -> Binding:
     _, ended, _, record = value.split(b" ", 3)
     fields: list[Any] = json.loads(record)
     key, aor, contact, params, q, instance, reg_id, call_id, cseq, expires, updated, path, node, flow, *rest = fields
-    agent, secure = rest
+    agent, secure, *first_cseq = rest  # which came later
     over = int(ended)
     return Binding(
         aor,
@@ -68,6 +69,7 @@ def read(value: bytes, offset: float) -> Binding:
         agent,
         secure,
         ended=over > 0,
+        first_cseq=first_cseq[0] if first_cseq else 0,
     )
 
 

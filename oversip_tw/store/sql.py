@@ -60,6 +60,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     """
+    ALTER TABLE bindings ADD COLUMN first_cseq INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE user_aliases (
         alias TEXT NOT NULL PRIMARY KEY,
         aor TEXT,

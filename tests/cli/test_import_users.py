@@ -47,6 +47,15 @@ class Importing(unittest.SynchronousTestCase):
         self.assertEqual(stored["bob", "example.net"][0], bytes.fromhex(ha1("bob", "example.net")))
         self.assertTrue(all(stored["bob", "example.net"]))
 
+    def test_full_domain(self) -> None:
+        """Who is one too many is listed; who is there already is not."""
+        self.terminal = Terminal(self.mktemp(), '[[domain]]\nname = "example.org"\nmax_users = 2\n')
+        for names, told in (("ab", "imported 2, left as they were 0"), ("bcd", "imported 0, left as they were 1")):
+            rows = "".join(f"1,{name},example.org,secret,,\n" for name in names)
+            self.take(f"id,username,domain,password,ha1,ha1b\n{rows}", "kamailio")
+            self.assertIn(told, self.terminal.out)
+        self.assertEqual(self.terminal.err.count("may have no more"), 2)
+
     def test_kamailio_as_mysql_writes_it(self) -> None:
         """Tabs, NULL, and no domain: that of the command, else the first."""
         digest = ha1("alice", "example.net")

@@ -58,6 +58,21 @@ class Users(unittest.SynchronousTestCase):
         self.assertEqual((self.terminal.folder / "state").stat().st_mode & 0o077, 0)
         self.assertEqual((self.terminal.folder / "state" / "oversip.sqlite").stat().st_mode & 0o077, 0)
 
+    def test_full_domain(self) -> None:
+        """A domain has no more users than it may; others, and those who are there, are none too many."""
+        self.terminal = Terminal(
+            self.mktemp(), 'domains = ["example.net"]\n[[domain]]\nname = "example.org"\nmax_users = 2\n'
+        )
+        users = ("a@example.org", 0), ("b@example.org", 0), ("c@example.org", 1), ("c", 0), ("d", 0), ("e", 0)
+        for user, status in users:
+            self.assertEqual(self.terminal.user("add", user, "--password-stdin", stdin="x\n"), status, user)
+        self.assertEqual(self.terminal.user("add", "c@example.org", "--password-stdin", stdin="x\n"), 1)
+        self.assertIn("example.org has 2 users and may have no more (max_users)", self.terminal.err)
+        self.assertEqual(self.terminal.user("add", "b@example.org", "--password-stdin", stdin="x\n"), 1)
+        self.assertIn("b@example.org exists", self.terminal.err)
+        self.terminal.user("remove", "a@example.org")
+        self.assertEqual(self.terminal.user("add", "c@example.org", "--password-stdin", stdin="x\n"), 0)
+
     def test_refusals(self) -> None:
         """Each refusal is one line on standard error, and status 1."""
         self.terminal.user("add", "alice", "--password-stdin", stdin="secret\n")

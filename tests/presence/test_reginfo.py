@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from oversip_tw.presence.reginfo import document
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change
+from oversip_tw.registrar.temporary import TemporaryGruus
 
 NAMES = {"r": "urn:ietf:params:xml:ns:reginfo", "gr": "urn:ietf:params:xml:ns:gruuinfo"}
 AOR = "sip:alice@example.com"
@@ -54,6 +55,15 @@ class DocumentTests(SynchronousTestCase):
         [gruu] = first.findall("gr:pub-gruu", NAMES)
         self.assertEqual(gruu.get("uri"), f"{AOR};gr={uuid}")
         self.assertEqual(second.findall("gr:pub-gruu", NAMES), [])
+
+    def test_temporary_gruus(self) -> None:
+        """The newest one and the first CSeq whose one is good (RFC 5628), where phones get any."""
+        gruus = TemporaryGruus((b"k" * 32,))
+        phone = binding(instance="urn:x", key=b"k" * 8, first_cseq=1)
+        [element] = read(document(AOR, 0, [phone, binding(2)], None, {}, 0, gruus)).iter(f"{{{NAMES['gr']}}}temp-gruu")
+        self.assertEqual(element.attrib, {"uri": gruus.gruu(AOR, phone), "first-cseq": "1"})
+        self.assertNotIn("temp-gruu", document(AOR, 0, [phone], None, {}, 0) or "")
+        self.assertNotIn("temp-gruu", document(AOR, 1, [], {phone.key: phone}, {}, 0, gruus) or "")
 
     def test_nobody(self) -> None:
         """No phone: not yet, or not any more."""

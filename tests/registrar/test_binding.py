@@ -17,6 +17,7 @@ class Lives(unittest.SynchronousTestCase):
             "aor": "sip:a@b", "contact": "sip:c@d", "params": ";e=f", "q": 0.25, "instance": "g", "reg_id": 7,
             "call_id": "h", "cseq": 8, "expires_at": 1.5, "updated_at": 2.5, "path": ("<sip:i;lr>",), "node": "j",
             "flow_id": b"k", "key": b"l", "user_agent": "m", "secure": True, "lost": True, "ended": True,
+            "first_cseq": 9,
         }  # fmt: skip
         self.assertEqual({}, {each.name: each for each in fields(Binding) if values[each.name] == each.default})
         binding = Binding(**values)

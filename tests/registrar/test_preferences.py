@@ -130,6 +130,11 @@ class ScoreTests(SynchronousTestCase):
         self.assertFalse(keeps_ringing(request(d="cancel")))
         self.assertFalse(keeps_ringing(request()))
 
+    def test_blanks(self) -> None:
+        """Around ";" and "=" they mean nothing (RFC 3261 §25.1)."""
+        asked = wanted(Accept_Contact='* ; video = "TRUE" ; require\t;explicit , * ;audio')
+        self.assertEqual((asked.score(";audio"), asked.score(";video;audio")), (None, 1.0))
+
     def test_none(self) -> None:
         """A request without such headers."""
         self.assertIsNone(preferences_of(request(Subject="x")))

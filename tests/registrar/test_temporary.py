@@ -88,6 +88,41 @@ class TemporaryGruuTests(RegistrarCase):
         assert named is not None
         self.assertEqual([named.fits(binding) for binding in self.lookup()], [True])
 
+    def test_dies_with_the_registration(self) -> None:
+        """Whoever unregistered and comes back with the same Call-ID is not reached by what it was called before."""
+        for ending in ("0", "*", "over"):
+            phone, flow = Phone("alice", UUID, 1), self.connect()
+            old = temp_gruu(self.register(phone.register(), flow))
+            if ending == "over":
+                self.clock.advance(4000)
+                self.location.sweep()
+            else:
+                self.register(phone.register(expires=0, contacts=("*",) if ending == "*" else None), flow)
+            named = self.named(old)
+            self.assertTrue(named is not None and named.ended, ending)
+            new = temp_gruu(self.register(phone.register(), flow))
+            self.assertIsNone(self.named(old), ending)
+            named = self.named(new)
+            assert named is not None
+            self.assertEqual([named.fits(binding) for binding in self.lookup()], [True])
+
+    def test_one_flow_of_two(self) -> None:
+        """An instance that ends one of its flows is still registered by the other."""
+        phone, first, second = Phone("alice", UUID, 1), self.connect(), self.connect()
+        old = temp_gruu(self.register(phone.register(), first))
+        other = Phone("alice", UUID, 2)
+        other.call_id, other.cseq = phone.call_id, phone.cseq
+        self.register(other.register(), second)
+        phone.cseq = other.cseq
+        self.register(phone.register(expires=0), first)
+        named = self.named(old)
+        assert named is not None
+        self.assertEqual([named.fits(binding) for binding in self.lookup()], [True])
+        self.register(phone.register(), first)
+        named = self.named(old)
+        assert named is not None
+        self.assertEqual([named.fits(binding) for binding in self.lookup()], [True, True])
+
     def test_another_contact(self) -> None:
         """Without reg-id a phone is known by its Contact; when that changes it stays the same instance."""
         phone, flow = Phone("alice", UUID), self.connect()

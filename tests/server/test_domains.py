@@ -223,6 +223,18 @@ class LimitTests(SynchronousTestCase):
         world.clock.pump([60] * 11)
         self.assertEqual(world.registered("bob").register().status, 200)
 
+    def test_bindings_of_one_user(self) -> None:
+        """A domain may say how many phones each of its users has: the oldest goes; other domains are as all are."""
+        limits = Domains(realms={OTHER: REALM}, bindings={DOMAIN: 1})
+        world = World(domains=(DOMAIN, OTHER), users=_EverybodyInMemory(), by_domain=limits)
+        for domain, most in ((DOMAIN, 1), (OTHER, 2)):
+            for _ in range(2):
+                phone = world.phone("alice")
+                phone.domain = domain
+                answer = phone.register()
+            self.assertEqual(len(answer.contacts), most)
+            self.assertIn(phone.contact, [str(each.uri) for each in answer.contacts])
+
     def test_calls(self) -> None:
         """A call more is 480, for callers and callees of that domain; the end of one makes room."""
         world = World(by_domain=Domains(calls={DOMAIN: 1}))

@@ -8,9 +8,9 @@ from oversip_tw.sip.uri import Uri
 from tests.server.world import DOMAIN, Phone, World, call
 
 
-def gruus(phone: Phone, keep: bool = False) -> tuple[str, str]:
+def gruus(phone: Phone, keep: bool = False, **headers: str) -> tuple[str, str]:
     """The public and the temporary GRUU of ``phone``, which registers for that."""
-    answer = phone.register(keep=keep)
+    answer = phone.register(keep=keep, **headers)
     own = next(each for each in answer.contacts if phone.instance in (each.param("+sip.instance") or ""))
     return own.param("pub-gruu") or "", own.param("temp-gruu") or ""
 
@@ -51,6 +51,20 @@ class GruuTests(SynchronousTestCase):
         for gruu in (dead, f"sip:ovg{'A' * 40}@{DOMAIN};gr", f"sip:ghost@{DOMAIN};gr=urn:x", f"sip:alice@{DOMAIN};gr"):
             self.bob.invite(gruu)
             self.assertEqual(self.bob.statuses()[-1], 404, gruu)
+
+    def test_unregistered(self) -> None:
+        """The temporary one of a phone that has unregistered is 404 for ever; its public one is good again."""
+        _, old = gruus(self.alice, Call_ID="same", CSeq="3 REGISTER")
+        self.alice.register(Call_ID="same", CSeq="5 REGISTER", expires=0)
+        for gruu, status in ((old, 404), (self.public, 480)):
+            self.bob.invite(gruu)
+            self.assertEqual(self.bob.statuses()[-1], status)
+        self.alice.register(Call_ID="same", CSeq="7 REGISTER")
+        self.alice.take()
+        self.bob.invite(old)
+        self.assertEqual((self.bob.statuses()[-1], self.alice.requests("INVITE")), (404, []))
+        self.bob.invite(self.public)
+        self.assertEqual(len(self.alice.requests("INVITE")), 1)
 
     def test_A4_strangers(self) -> None:
         """Whoever may call but is nobody known hears 480 whatever is wrong."""

@@ -168,6 +168,20 @@ class UsersTest(ApiCase):
         self.assertFalse(any("hunter2" in text for _, text in self.log.lines))
 
 
+class FullDomainTest(ApiCase):
+    text = f'{UDP}{ADMIN}[[domain]]\nname = "example.org"\nmax_users = 2\n[[domain]]\nname = "example.net"\n'
+
+    @awaited
+    async def test_one_too_many(self) -> None:
+        """409, for the domain that is full alone; who is there already is told so."""
+        for user, status in (("bob", 201), ("carol", 201), ("dave", 409), ("dave@example.net", 201), ("carol", 409)):
+            answer = await self.ask("POST", "/api/users", {"user": user, "password": "x"})
+            self.assertEqual((user, status), (user, answer.status))
+        self.assertIn("already", answer.json["detail"])
+        self.assertEqual(204, await self.status("DELETE", "/api/users/carol"))
+        self.assertEqual(201, await self.status("POST", "/api/users", {"user": "dave", "password": "x"}))
+
+
 class StoreTest(ApiCase):
     @awaited
     async def test_store_that_fails(self) -> None:

@@ -178,6 +178,8 @@ class Listeners(unittest.SynchronousTestCase):
             catch_all = "Reception"
             max_registrations = 5
             max_calls = 2
+            max_bindings = 3
+            max_users = 4
             [[domain]]
             name = "example.com"
             realm = "example.com"
@@ -192,6 +194,8 @@ class Listeners(unittest.SynchronousTestCase):
         told = settings.by_domain(given)
         self.assertEqual(told.realms, {"example.net": "Tele"})
         self.assertEqual((told.registrations, told.calls), ({"example.net": 5}, {"example.net": 2}))
+        self.assertEqual(told.bindings, {"example.net": 3})
+        self.assertEqual([given.max_users_of(domain) for domain in given.domains], [0, 4, 0])
         for name in ("sip:sales@example.org", "sip:info@example.net", "sip:alice@example.org"):
             self.assertEqual(told.aliases.user_of(name), "sip:alice@example.org")
         caught = {domain: uri.text for domain, uri in settings.routing(given).catch_all.items()}

@@ -160,6 +160,7 @@ def binding(user: str = "alice", number: int = 1, cseq: int = 1, **fields: Any) 
         "key": b"%08d" % number,
         "user_agent": "test",
         "secure": True,
+        "first_cseq": 3,
     }
     return Binding(**(given | fields))
 

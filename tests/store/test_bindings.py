@@ -55,6 +55,7 @@ class Rows(unittest.SynchronousTestCase):
             key=st.binary(min_size=8, max_size=8),
             user_agent=texts,
             secure=st.booleans(),
+            first_cseq=st.integers(0, 2**31 - 1),
         )
     )
     def test_round_trip(self, binding: Binding) -> None:

@@ -175,7 +175,7 @@ class Bindings(StoreCase):
         database.execute("BEGIN")
         database.executemany(
             "INSERT INTO bindings"
-            " VALUES (?, ?, ?, '', 1, NULL, NULL, 'c', 1, 1700000600, 1700000000, '', 'n', ?, '', 1, NULL)",
+            " VALUES (?, ?, ?, '', 1, NULL, NULL, 'c', 1, 1700000600, 1700000000, '', 'n', ?, '', 1, NULL, 1)",
             [
                 (b"%08d" % n, f"sip:u{n}@{DOMAIN}", f"sip:x{n}@h.invalid", b"s%08d" % n if n % 2 else b"u%08d" % n)
                 for n in range(10_000)

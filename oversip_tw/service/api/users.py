@@ -24,6 +24,11 @@ async def list_users(context: Context, call: Call) -> Reply:
 
 async def add_user(context: Context, call: Call) -> Reply:
     named = context.named(call.body["user"])
+    most = context.parts.config.max_users_of(named.domain)
+    if most and not await context.accounts.has(named.name, named.domain):
+        found = await context.accounts.after(("", named.domain), most)
+        if len([domain for _, domain in found if domain == named.domain]) >= most:
+            raise Problem(409, f"{named.domain} has {most} users and may have no more (max_users)")
     await context.accounts.add(named.name, named.domain, call.body["password"])
     return Reply(201, _user(context, named), {"Location": f"/api/users/{quote(named.user, safe='@')}"})
 
