@@ -183,3 +183,11 @@ def _check(wishes: Sequence[Wish], settings: Settings) -> None:
     for wish in staying:
         if wish.expires < settings.min_expires:
             raise SIPError(423, headers=[("Min-Expires", str(settings.min_expires))])
+
+
+def has_reg_id(wishes: Wishes) -> bool:
+    """Some Contact has one."""
+    for wish in wishes.contacts:  # noqa: SIM110 - one Contact as a rule: a generator would cost more than the rest
+        if wish.reg_id is not None:
+            return True
+    return False

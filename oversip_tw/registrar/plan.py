@@ -57,6 +57,11 @@ class Plan:
         check_order(old, self._call_id, self._cseq)
         self._reasons[old.key] = (old, Change.REMOVED)
 
+    @property
+    def more(self) -> int:
+        """How many bindings more than now there are then; 0 where there are fewer."""
+        return max(0, len(self.put) - len(self.displaced))
+
     def make_room(self, most: int, refuse: bool, is_dead: Callable[[Binding], bool]) -> None:
         """End as many old bindings as are more than ``most`` then: dead ones first, then the oldest; ``refuse``: no
         living ones.

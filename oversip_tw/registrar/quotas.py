@@ -35,12 +35,16 @@ class Quotas:
         self._change(aor, -1)
 
     def admit(self, aor: str, more: int) -> None:
-        """Raise SIPError (403) where ``more`` bindings of that user are too many. REGISTERs that wait for the store at
-        the same time do not see each other: as many as those the limit may be passed by."""
+        """Raise SIPError (403) where ``more`` bindings of that user are too many."""
         domain = _domain(aor)
         limit = self._limits.get(domain)
         if limit is not None and more > 0 and self._counts[domain] + more > limit:
             raise SIPError(403, "Too Many Registrations In This Domain")
+
+    def reserve(self, aor: str, more: int) -> None:
+        """``more`` are about to come, as soon as the store has them; negative: they have, or have not. Others that wait
+        for the store meanwhile see them."""
+        self._change(aor, more)
 
     def _change(self, aor: str, by: int) -> None:
         if self._counts:

@@ -10,7 +10,7 @@ from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.answer import answer_headers, outbound_headers
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import REFRESHED, OnChange, Outdated, StoreFailed, unheard
-from oversip_tw.registrar.contact import Wish, Wishes, read_wishes
+from oversip_tw.registrar.contact import Wish, Wishes, has_reg_id, read_wishes
 from oversip_tw.registrar.gruu import comparable, same_instance, without_instance
 from oversip_tw.registrar.location import Location, MemoryLocation
 from oversip_tw.registrar.own_gruu import OwnGruus
@@ -211,7 +211,7 @@ class Registrar:
             headers += [("Path", hop) for hop in asked.path]
         if self._service_route:
             headers += self._service_route
-        if _has_reg_id(asked.wishes):
+        if has_reg_id(asked.wishes):
             headers += outbound_headers(asked.flow, self._settings)
         return asked.request.response(200, to_tag=self._new_id(), headers=headers)
 
@@ -233,8 +233,13 @@ class Registrar:
         while True:
             bindings = await self._location.bindings(asked.aor)
             plan = self._plan(asked, bindings, self._clock.seconds())
+            more = plan.more
             try:
-                await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped, True)
+                self._quotas.reserve(asked.aor, more)
+                try:
+                    await self._location.commit(asked.aor, list(plan.put.values()), plan.dropped, True)
+                finally:
+                    self._quotas.reserve(asked.aor, -more)
                 return plan
             except Outdated:
                 again += 1  # another server came first: it is thought over again at once
@@ -265,7 +270,7 @@ class Registrar:
                 plan.take(named, self._binding(named, asked, now, key, first))
         most = self._quotas.of_user(asked.aor, self._settings.max_bindings)
         plan.make_room(most, self._settings.when_full == "refuse", self._is_dead)
-        self._quotas.admit(asked.aor, len(plan.put) - len(plan.displaced))
+        self._quotas.admit(asked.aor, plan.more)
         return plan
 
     def _first_cseq(self, wish: Wish, request: Request, key: bytes, bindings: Sequence[Binding]) -> int:
@@ -359,13 +364,6 @@ class Registrar:
                 old.ping()
 
 
-def _has_reg_id(wishes: Wishes) -> bool:
-    for wish in wishes.contacts:  # noqa: SIM110 - one Contact as a rule: a generator would cost more than the rest
-        if wish.reg_id is not None:
-            return True
-    return False
-
-
 def _only_refreshed(asked: _Asked, bindings: Sequence[Binding]) -> Binding | None:
     """The only one of ``bindings``, if all that ``asked`` wants is that this lives on as it is: nearly always. Else
     None: what it comes to is for a `Plan` to find out."""
@@ -390,7 +388,7 @@ def _only_removes(wishes: Wishes) -> bool:
 
 def _check_first_hop(asked: _Asked) -> None:
     """RFC 5626 §6: flows are of no use when the proxy next to the phone does not keep them."""
-    if not _has_reg_id(asked.wishes):
+    if not has_reg_id(asked.wishes):
         return
     if asked.path:
         if not NameAddr.parse(asked.path[-1]).uri.has_param("ob"):

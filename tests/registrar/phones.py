@@ -13,6 +13,7 @@ from oversip_tw.promise import Promise, spawn
 from oversip_tw.registrar.binding import Binding
 from oversip_tw.registrar.changes import Change, Changes, StoreFailed
 from oversip_tw.registrar.location import MemoryLocation
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.registrar import Registrar
 from oversip_tw.registrar.settings import Settings
 from oversip_tw.sip.errors import SIPError
@@ -165,7 +166,7 @@ class RegistrarCase(unittest.SynchronousTestCase):
         self.failures: list[BaseException] = []
         self.settle()
 
-    def settle(self, store: SlowStore | None = None, **settings: Any) -> None:
+    def settle(self, store: SlowStore | None = None, quotas: Quotas | None = None, **settings: Any) -> None:
         """Make location and registrar anew, as a restart does."""
         self.store = store
         self.location = MemoryLocation(
@@ -174,6 +175,7 @@ class RegistrarCase(unittest.SynchronousTestCase):
             store,
             on_change=self._heard,
             failed=self.failures.append,
+            quotas=quotas,
         )
         outcome(self.location.load())
         self.registrar = Registrar(
@@ -186,6 +188,7 @@ class RegistrarCase(unittest.SynchronousTestCase):
             secret=b"secret",
             on_change=self._heard,
             came_back=lambda key, flow: self.returned.append((key, flow)),
+            quotas=quotas,
             superseded=lambda old, key, flow: self.moved.append((old, key, flow)),
             chance=self.chance,
         )

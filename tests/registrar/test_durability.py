@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oversip_tw.registrar.changes import Change, Changes, Outdated, StoreFailed
+from oversip_tw.registrar.quotas import Quotas
 from oversip_tw.registrar.registrar import HOLD, PAUSE
 from oversip_tw.sip.errors import SIPError
 from oversip_tw.testing import MemoryFlow
-from tests.registrar.phones import ALICE, OTHER_UUID, UUID, Outcome, Phone, RegistrarCase, SlowStore, contacts
+from tests.registrar.phones import ALICE, DOMAIN, OTHER_UUID, UUID, Outcome, Phone, RegistrarCase, SlowStore, contacts
 
 
 class WriteFirst(RegistrarCase):
@@ -56,6 +57,25 @@ class WriteFirst(RegistrarCase):
         running = self.start(phone.register(), flow)
         self.slow.release()
         self.assertEqual(running.value.status, 200)
+
+    def test_limit_of_the_domain(self) -> None:
+        """What is on its way to the disk counts: not two get the last place at the same time; what does not get there
+        leaves it free."""
+        quotas = Quotas({DOMAIN: 2})
+        self.settle(self.slow, quotas)
+        flow = self.connect("tls")
+        running = [self.start(Phone(user).register(), flow) for user in ("alice", "bob", "carol")]
+        [error] = [each.error for each in running if each.done]
+        assert isinstance(error, SIPError)
+        self.assertEqual(error.status, 403)
+        self.slow.broken = True
+        self.slow.release()
+        self.assertEqual(quotas.count(DOMAIN), 0)
+        self.slow.broken = False
+        running = [self.start(Phone(user).register(), flow) for user in ("carol", "dave")]
+        self.slow.release()
+        self.assertEqual([each.value.status for each in running], [200, 200])
+        self.assertEqual(quotas.count(DOMAIN), 2)
 
     def test_store_away_and_a_browser(self) -> None:
         """A browser's REGISTER would not be sent again: it waits for a store that is away, and is served when that is
