@@ -18,6 +18,8 @@ from tests.websocket.wire import BINARY, CLOSE, PING, PONG, TEXT, Client, frame,
 MOST = 70_000
 #: octets of a stream that may come one by one
 _SHORT = 1024
+#: messages of nonsense that are borne with; the server closes at the first, and thousands are not one input
+_PATIENCE = 500
 _failures: list[str] = []
 _PAGE, _HOOK, _ORIGINS = 1, 2, 4
 
@@ -46,7 +48,7 @@ def run(data: bytes) -> object:
     """The first octet says what kind of listener it is, and how the stream is cut."""
     kind = data[0] if data else 0
     stream = data[1:]
-    receiver = RecordingReceiver()
+    receiver = _Receiver()
     clock = Clock()
     client = Client(
         clock=clock,
@@ -80,6 +82,15 @@ def run(data: bytes) -> object:
         _failures.clear()
         raise Wrong(f"logged: {failure}")
     return outcome, len(receiver.messages), client.wire.aborted
+
+
+class _Receiver(RecordingReceiver):
+    """Has had enough at some time, as the element at once."""
+
+    def received(self, data: bytes, flow: Flow) -> None:
+        super().received(data, flow)
+        if len(self.messages) > _PATIENCE:
+            flow.close(4000, "not a SIP message")
 
 
 def _connecting(handshake: HandshakeRequest, flow: Flow) -> None:

@@ -153,6 +153,26 @@ class LimitsTest(SynchronousTestCase):
             client.send(frame(kind))
             self.assertEqual(client.close_code(), 1008)
 
+    def test_F11_messages_that_carry_nothing(self) -> None:
+        """Empty ones and CRLFs are counted together with control frames, whole or in pieces."""
+        for kind in (frame(TEXT), frame(BINARY, b"\r\n"), frame(TEXT, b"\r\n\r\n")):
+            client = Client().open()
+            client.send(kind * 19 + frame(PING))
+            self.assertIsNone(client.close_code())
+            for octet in kind:
+                client.send(bytes((octet,)))
+            self.assertEqual(client.close_code(), 1008)
+
+    def test_F11_after_our_close(self) -> None:
+        """A client that goes on sending instead of closing as well is left."""
+        client = Client().open()
+        [flow] = client.receiver.opened
+        flow.close(4000, "enough")
+        client.send(frame(BINARY, b"xx") * 20)
+        self.assertFalse(client.wire.disconnecting)
+        client.send(frame(BINARY, b"xx"))
+        self.assertTrue(client.wire.disconnecting)
+
     def test_F11_flood_in_one_segment(self) -> None:
         """After the close nothing more of the flood is looked at."""
         client = Client().open()

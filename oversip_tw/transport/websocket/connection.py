@@ -139,10 +139,11 @@ class Connection(WebSocketServerProtocol):
     def _receive(self, message: bytes) -> None:
         """One whole message, which should be one SIP message (RFC 7118 §5)."""
         flow = self.flow
-        if not message or flow is None or flow.closed or self.state != self.STATE_OPEN:
+        if flow is None or flow.closed or self.state != self.STATE_OPEN:
+            self._bears_with()  # it has not read our close yet; nobody waits for that for ever
             return
         if len(message) <= len(_PING) and not message.strip(b"\r\n"):
-            if message == _PING:
+            if self._bears_with() and message == _PING:
                 self.send(_PONG)
             return
         try:
@@ -152,16 +153,21 @@ class Connection(WebSocketServerProtocol):
             self.factory.log.failure("receiving on {flow}", flow=flow)
 
     def processControlFrame(self) -> bool:
-        """A whole ping, pong or close (F11)."""
+        """A whole ping, pong or close."""
+        return self._bears_with() and bool(super().processControlFrame())
+
+    def _bears_with(self) -> bool:
+        """One more of what carries nothing, control frames, empty messages, CRLFs, whatever comes after the end, is not
+        too many (F11)."""
         now = self.factory.clock.seconds()
         if now - self._second >= 1.0:
             self._second = now
             self._controls = 0
         self._controls += 1
-        if self._controls > self.factory.settings.control_frames:
-            self._fail_connection(POLICY_VIOLATION, "too many control frames")
-            return False
-        return bool(super().processControlFrame())
+        if self._controls <= self.factory.settings.control_frames:
+            return True
+        self._fail_connection(POLICY_VIOLATION, "too many control frames")
+        return False
 
     def onCloseFrame(self, code: Any, reasonRaw: Any) -> bool:
         """The client closes, or answers our close."""
