@@ -7,8 +7,10 @@ import sys
 
 from oversip_tw.cli.failure import Failure
 from oversip_tw.cli.room import Room
-from oversip_tw.cli.stores import accounts
+from oversip_tw.cli.stores import accounts, aliasbook, rulebook
 from oversip_tw.config import Config
+from oversip_tw.proxy.user_rules import NONE
+from oversip_tw.sip.accounts import aor_of
 from oversip_tw.store import passwords
 
 
@@ -48,7 +50,8 @@ def add(settings: Config, user: str, secret: str) -> int:
             Room(settings, opened).take(name, domain)
             opened.add(name, domain, passwords.digests(name, settings.realm_of(domain), secret))
         except passwords.UserExists:
-            raise Failure(f"{name}@{domain} exists (a new password: oversip user passwd)") from None
+            what = "exists, or is an alias (oversip user list, oversip user alias list"
+            raise Failure(f"{name}@{domain} {what}; a new password: oversip user passwd)") from None
         except ValueError as error:
             raise Failure(str(error)) from None
     print(f"added {name}@{domain}")
@@ -75,8 +78,21 @@ def remove(settings: Config, user: str) -> int:
             opened.remove(name, domain)
         except passwords.UnknownUser:
             raise _unknown(name, domain) from None
+    _forget(settings, aor_of(name, domain))
     print(f"removed {name}@{domain}")
     return 0
+
+
+def _forget(settings: Config, aor: str) -> None:
+    """Rules and aliases of a user go as well, where those are in another store than the users."""
+    if settings.users.kind == "store" or settings.store.kind == "memory":
+        return
+    with rulebook(settings) as rules:
+        rules.set(aor, NONE)
+    with aliasbook(settings) as aliases:
+        for alias, user in aliases.all().items():
+            if user == aor:
+                aliases.set(alias, "")
 
 
 def list_all(settings: Config) -> int:

@@ -12,6 +12,10 @@ _BY_LENGTH = {32: "MD5", 64: "SHA-256"}
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 #: [name](template,!) of pjsip.conf
 _SECTION = re.compile(r"\[([^\]]*)\]\s*(?:\(([^)]*)\))?")
+#: what matters in a line of it: the ends of block comments, what begins one, and all between
+_COMMENTS = re.compile(r"\\;|--;|;--(?!-)|;|[^;\\-]+|.", re.DOTALL)
+#: what `mysql --batch` writes behind a backslash
+_ESCAPES = {"n": "\n", "t": "\t", "0": "\0"}
 
 
 class Unreadable(Exception):
@@ -92,10 +96,18 @@ def _fits(algorithm: str, digest: str) -> bool:
 
 def _rows(text: str, needed: Sequence[str], table: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Lines of CSV by the names in the first one; commas, semicolons or tabs, as that one has them."""
-    lines = text.splitlines()
-    first = lines[0] if lines else ""
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    first = lines[0]
     delimiter = max(",;\t|", key=first.count)
-    reader = csv.DictReader(lines, delimiter=delimiter, restkey="", restval="")
+    # `mysql --batch` quotes nothing, and escapes
+    escaped = delimiter == "\t" and '"' not in first
+    reader = csv.DictReader(
+        lines,
+        delimiter=delimiter,
+        restkey="",
+        restval="",
+        quoting=csv.QUOTE_NONE if escaped else csv.QUOTE_MINIMAL,
+    )
     names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
     missing = [name for name in needed if name not in names]
     if missing:
@@ -103,10 +115,25 @@ def _rows(text: str, needed: Sequence[str], table: str) -> Iterator[tuple[int, M
             f"no export of {table}: the first line must name the columns, among them {' and '.join(missing)}"
         )
     reader.fieldnames = names
-    for row in reader:
-        found = {name: value.strip() for name, value in row.items() if name and isinstance(value, str)}
-        # what MySQL and PostgreSQL write where there is nothing
-        yield reader.line_num, {name: "" if value in ("NULL", "\\N") else value for name, value in found.items()}
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise Unreadable(f"line {reader.line_num}: {error}") from None
+        found = {name: value for name, value in row.items() if name and isinstance(value, str)}
+        yield reader.line_num, {name: _value(name, value, escaped) for name, value in found.items()}
+
+
+def _value(name: str, value: str, escaped: bool) -> str:
+    """What a column holds; blanks belong to nothing but a password."""
+    bare = value.strip()
+    if bare in ("NULL", "\\N"):
+        return ""  # what MySQL and PostgreSQL write where there is nothing
+    if name != "password":
+        return bare
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), value) if escaped else value
 
 
 def _sections(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -114,17 +141,40 @@ def _sections(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     templates: dict[str, dict[str, str]] = {}
     made: list[tuple[int, dict[str, str], bool]] = []
     current: dict[str, str] | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.split(";", 1)[0].strip()
+    for number, line in _uncommented(text):
         section = _SECTION.fullmatch(line)
         if section is not None:
             parents = [each.strip() for each in (section[2] or "").split(",") if each.strip()]
-            current = {}
+            if "+" in parents and section[1] in templates:
+                current = templates[section[1]]  # it goes on there
+            else:
+                current = {}
+                made.append((number, current, "!" in parents))
             for parent in parents:
                 current |= templates.get(parent, {})
             templates[section[1]] = current
-            made.append((number, current, "!" in parents))
         elif "=" in line and current is not None:
             key, _, value = line.partition("=")
             current[key.strip().lower()] = value.removeprefix(">").strip()
     yield from ((number, values) for number, values, only in made if values.get("type") == "auth" and not only)
+
+
+def _uncommented(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a configuration file of Asterisk, without comments: ``;`` to the end of the line, and ``;--`` to
+    ``--;``, nested or not. A semicolon behind a backslash is one."""
+    depth = 0
+    for number, raw in enumerate(text.split("\n"), 1):
+        kept: list[str] = []
+        for found in _COMMENTS.finditer(raw):
+            what = found[0]
+            if what == ";--":
+                depth += 1
+            elif what == "--;" and depth:
+                depth -= 1
+            elif depth:
+                continue
+            elif what == ";":
+                break
+            else:
+                kept.append(";" if what == "\\;" else what)
+        yield number, "".join(kept).strip()

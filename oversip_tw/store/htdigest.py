@@ -70,12 +70,15 @@ class HtdigestUsers(KnownUsers):
         self._failed = failed
         self._stamp = _stamp_of(path)
         self.replace(read(path))
+        #: it could be read when that was last tried
+        self._reads = True
         self._polling: Delayed | None = None
 
     @property
     def works(self) -> bool:
         """As `Source.works`: the file that was read is there."""
-        return _stamp_of(self._path) == self._stamp
+        stamp = _stamp_of(self._path)
+        return self._reads and stamp is not None and stamp == self._stamp
 
     def start(self) -> None:
         self._polling = self._clock.callLater(POLL_INTERVAL, self._poll)
@@ -86,8 +89,9 @@ class HtdigestUsers(KnownUsers):
             spawn(self.refresh_users(), self._failed)
 
     async def refresh_users(self) -> None:
-        self._stamp = _stamp_of(self._path)
+        self._stamp, self._reads = _stamp_of(self._path), False
         self.replace(await in_thread(lambda: read(self._path), self._from_thread))
+        self._reads = True
 
     async def close(self) -> None:
         if self._polling is not None and self._polling.active():

@@ -58,12 +58,16 @@ _FORGET_ALIASES = (
 )
 
 
+# Calls to it would not reach who comes by that name.
+_IS_ALIAS = "SELECT 1 FROM user_aliases WHERE alias = ? AND aor IS NOT NULL"
+
+
 class UnknownUser(Exception):
     """There is no such user."""
 
 
 class UserExists(Exception):
-    """There is one already."""
+    """There is one already, or an alias of that name."""
 
 
 def digests(name: str, domain: str, password: str) -> tuple[bytes, ...]:
@@ -82,7 +86,8 @@ class SqlAccounts:
         name, domain = checked(name, domain)
         # numbers of changes must become visible in their order, or a server that looks for new ones misses some
         with transaction(self._database):
-            added = self._database.execute(_ADD, (name, domain, *digests)).rowcount
+            taken = self._database.execute(_IS_ALIAS, (aor_of(name, domain),)).fetchone()
+            added = not taken and self._database.execute(_ADD, (name, domain, *digests)).rowcount
         if not added:
             raise UserExists(f"{name}@{domain}")
 

@@ -108,6 +108,7 @@ return {page[1], found}
 USER = Script("""
 local there = redis.call('HEXISTS', KEYS[1], ARGV[3]) == 1
 if there == (ARGV[2] == 'add') then return 0 end
+if ARGV[2] == 'add' and redis.call('HEXISTS', KEYS[4], ARGV[5]) == 1 then return 0 end
 if ARGV[2] == 'remove' then redis.call('HDEL', KEYS[1], ARGV[3]) else redis.call('HSET', KEYS[1], ARGV[3], ARGV[4]) end
 redis.call('INCR', KEYS[2])
 redis.call('PUBLISH', ARGV[1], 'U\\n' .. ARGV[3] .. '\\n' .. (ARGV[2] == 'remove' and '' or ARGV[4]))

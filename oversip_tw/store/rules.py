@@ -5,7 +5,7 @@ from __future__ import annotations
 from oversip_tw.proxy.user_rules import NONE, Rules
 from oversip_tw.store.known import Known
 from oversip_tw.store.passwords import is_user
-from oversip_tw.store.sql import Database
+from oversip_tw.store.sql import Database, transaction
 
 Row = tuple[str, str | None, str | None, str | None, float | None, int]
 
@@ -48,9 +48,10 @@ def rules_of(database: Database, aor: str) -> Rules:
 
 def set_rules(database: Database, aor: str, rules: Rules) -> None:
     """Store all rules of one user; `NONE`: nothing any more."""
-    database.execute(
-        _SET, (aor, rules.forward_busy, rules.forward_no_answer, rules.forward_unregistered, rules.ring_timeout)
-    )
+    values = (aor, rules.forward_busy, rules.forward_no_answer, rules.forward_unregistered, rules.ring_timeout)
+    # numbers of changes must become visible in their order, or a server that looks for new ones misses some
+    with transaction(database):
+        database.execute(_SET, values)
 
 
 class SqlRules:

@@ -47,6 +47,31 @@ class Importing(unittest.SynchronousTestCase):
         self.assertEqual(stored["bob", "example.net"][0], bytes.fromhex(ha1("bob", "example.net")))
         self.assertTrue(all(stored["bob", "example.net"]))
 
+    def test_passwords_are_taken_as_they_are(self) -> None:
+        """Quotes and backslashes as `mysql --batch` has them, blanks at the ends, what looks like a line end."""
+        rows = [("a", '"open', '"open'), ("b", "back\\\\slash\\t", "back\\slash\t"), ("c", " x\x85 ", " x\x85 ")]
+        text = "username\tdomain\tpassword\tha1\n" + "".join(f"{name}\t\t{told}\tNULL\n" for name, told, _ in rows)
+        self.assertEqual((self.take(text, "kamailio"), self.terminal.err), (0, ""))
+        for name, _, password in rows:
+            self.assertEqual(self.stored()[name, "example.org"][0], bytes.fromhex(ha1(name, "example.org", password)))
+
+    def test_no_csv(self) -> None:
+        """A quote that never ends is one line."""
+        self.assertEqual(self.take('username,password,ha1\na,"' + "x" * 140_000, "kamailio"), 1)
+        self.assertIn("field larger", self.terminal.err)
+
+    def test_comments_of_asterisk(self) -> None:
+        """Who is commented out is nobody; a semicolon may be escaped; a section may go on elsewhere."""
+        text = (
+            ";-- gone\n[old]\ntype=auth\nusername=old\npassword=x\n;-- within --;\n--;\n[a];--- no block\ntype=auth\n"
+            "username=a ;-- here --;\npassword=se\\;cret ; of a\n[b]\ntype=auth\nusername=b\n[b](+)\n"
+            "password=se-c-ret\n"
+        )
+        self.assertEqual((self.take(text, "asterisk"), self.terminal.err), (0, ""))
+        self.assertEqual({name for name, _ in self.stored()}, {"a", "b"})
+        for name, password in (("a", "se;cret"), ("b", "se-c-ret")):
+            self.assertEqual(self.stored()[name, "example.org"][0], bytes.fromhex(ha1(name, "example.org", password)))
+
     def test_full_domain(self) -> None:
         """Who is one too many is listed; who is there already is not."""
         self.terminal = Terminal(self.mktemp(), '[[domain]]\nname = "example.org"\nmax_users = 2\n')

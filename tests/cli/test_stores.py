@@ -36,8 +36,15 @@ class Everywhere(unittest.SynchronousTestCase):
         self.assertEqual(terminal.out, "info@example.org is alice@example.org\n")
         named = "info@example.org\talice@example.org\n"
         self.assertEqual((terminal.user("alias", "list"), terminal.out), (0, named))
+        self.assertEqual(terminal.user("add", "info", "--password-stdin", stdin="x\n") == 1, own)
+        if not own:
+            terminal.user("remove", "info")
         self.assertEqual(terminal.user("remove", "alice"), 0)
-        self.assertEqual((terminal.user("alias", "list"), terminal.out), (0, "" if own else named))
+        self.assertEqual((terminal.user("alias", "list"), terminal.out), (0, ""))
+        terminal.user("add", "alice", "--password-stdin", stdin="x\n")
+        terminal.user("forward", "alice")
+        self.assertNotIn("bob", terminal.out)
+        terminal.user("remove", "alice")
         self.assertEqual((terminal.user("list"), terminal.out), (0, ""))
         self.assertEqual(terminal.user("remove", "alice"), 1)
         self.assertEqual(terminal.type("bindings", "-c", str(terminal.file)), 0)
