@@ -76,11 +76,10 @@ while at < #ARGV do
   at = at + 2
 end
 local found, latest = values()
-local version = before
+local version = tonumber(before) < now and ARGV[4] or string.format('%.0f', tonumber(before) + 1)
 if #found == 0 then
-  redis.call('DEL', key)
+  redis.call('DEL', key) -- a new version all the same: who was taken for dead has to hear of it
 else
-  if tonumber(before) < now then version = ARGV[4] else version = string.format('%.0f', tonumber(before) + 1) end
   redis.call('HSET', key, 'v', version)
   redis.call('PEXPIRE', key, string.format('%.0f', latest + remember - now))
 end

@@ -195,6 +195,8 @@ class TwoServers(Case):
         a, b = self.node("a"), self.node("b")
         made = a.bind()
         self.soon(lambda: b.contacts())
+        # what each start compares once would put it back as well
+        self.soon(lambda: a.store._settle is None and b.store._settle is None)
         self.waiting().call("DEL", "oversip:node:a")
         self.reactor.result(b.store._bury("a"))
         self.assertEqual(b.location.by_key(made.key).ended, True)  # type: ignore[union-attr]
